@@ -1,0 +1,1 @@
+"""Instruments: links, codecs and one file per instrument family."""

@@ -1,0 +1,49 @@
+"""The port: what the application asks of one pair of terminals."""
+
+from typing import Literal, Protocol
+
+from labctl_drivers.vocabulary import Guard, Opened, Ratings, Reading, Setpoint
+
+Maturity = Literal["simulated", "bench"]
+
+
+class Channel(Protocol):
+    """One pair of terminals of an opened instrument; one caller at a time.
+
+    Errors are those of `labctl_drivers.errors`, whatever library is below.
+    """
+
+    MATURITY: Maturity
+
+    @property
+    def ratings(self) -> Ratings:
+        """The model's ratings; before `open`, those of the family's base model."""
+
+    async def open(self) -> Opened:
+        """Identify the instrument, refuse a wrong one, and set what no cell can feel.
+
+        Never resets. An output found on is reported and left as it is.
+        Raises WrongInstrument, LinkLost, LinkTimeout.
+        """
+
+    async def apply(self, setpoint: Setpoint, guard: Guard) -> float:
+        """Drive the cell so from the returned time on (event-loop clock, s).
+
+        The guard is programmed before anything that it has to bound. Raises OutOfRange before
+        the output has changed when the instrument cannot do it, InstrumentRefused when it says no.
+        """
+
+    async def read(self) -> Reading:
+        """One measurement of voltage and current. Raises InvalidReading for anything but numbers."""
+
+    async def limits_read_back(self) -> dict[str, float]:
+        """The limits that the instrument says it holds now, named with their unit."""
+
+    async def safe(self) -> None:
+        """Output off, high impedance, read back. Idempotent.
+
+        Raises OutputUnknown when the instrument did not say that it is off.
+        """
+
+    async def close(self) -> None:
+        """Give the link back. Leaves the output as it is."""

@@ -1,0 +1,102 @@
+"""The words that drivers, protocols and the application share: frozen values, SI floats.
+
+Positive current charges the cell as wired. Charge is in Ah, energy in Wh, all else SI.
+Standard library only: this is the one module of the drivers that protocols may import.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["rest", "current", "voltage"]
+Regulation = Literal["current", "voltage", "unknown"]
+Bounded = Literal["voltage", "current", "charge", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setpoint:
+    """What the instrument shall do with the cell until told otherwise.
+
+    `rest`: no current, voltage readable. `current`: drive `current_A` (signed);
+    `stop_voltage_V` is the voltage at which the step will end, None when it ends on something
+    else; with `hold_at_stop` the instrument holds that voltage once reached (CC-CV).
+    `voltage`: hold `stop_voltage_V`, with |current| up to `current_A`.
+    """
+
+    mode: Mode
+    current_A: float = 0.0
+    stop_voltage_V: float | None = None
+    hold_at_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What the instrument itself must not let pass, whatever becomes of the PC.
+
+    `charge_Ah` and `time_s` count from the setpoint's start; None where nothing bounds them.
+    """
+
+    low_V: float
+    high_V: float
+    max_current_A: float
+    charge_Ah: float | None = None
+    time_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measurement that parsed whole; anything else is no reading but an error.
+
+    `time_s` is the midpoint of query and reply on the event loop's clock, `time_error_s` half
+    their distance. The ranges are the measuring ranges in force, for the accuracy tables.
+    """
+
+    time_s: float
+    voltage_V: float
+    current_A: float
+    regulating: Regulation = "unknown"
+    time_error_s: float = 0.0
+    current_range_A: float = 0.0
+    voltage_range_V: float = 0.0
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RangeAccuracy:
+    """The maker's limits of error on one measuring range: ±(gain · |reading| + offset)."""
+
+    full_scale: float
+    gain: float
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """What an instrument's channel can do and how well it measures; ranges in ascending order."""
+
+    low_V: float
+    high_V: float
+    max_current_A: float
+    current_ranges: tuple[RangeAccuracy, ...]
+    voltage_ranges: tuple[RangeAccuracy, ...]
+    bounds: frozenset[Bounded]
+    readback: bool
+    safe_within_s: float
+    reading_time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answered at the address, as the instrument said it."""
+
+    maker: str
+    model: str
+    serial: str
+    firmware: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What `open` found: the instrument's identity, and whether its output was already on."""
+
+    identity: Identity
+    output_was_on: bool

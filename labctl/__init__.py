@@ -1,0 +1,1 @@
+"""labctl: runs anode-free cycling protocols on whatever instrument is on the bench."""

@@ -1,0 +1,1 @@
+"""The experiment: quantities, cell record, protocol language, engine, metal ledger and figures."""

@@ -1,0 +1,105 @@
+"""What the engine hears and what it answers: the types that cross its border, all plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from labctl_drivers.vocabulary import Guard, Reading, Setpoint
+
+Outcome = Literal["completed", "stopped", "limit", "detector", "fault", "error", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The output has changed to what was commanded; it holds from `time_s` on."""
+
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Safed:
+    """The output is off, read back."""
+
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Somebody or something outside wants the run to end: the operator, a fault, a bug."""
+
+    time_s: float
+    outcome: Outcome
+    reason: str
+
+
+Heard = Reading | Applied | Safed | Stopping
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Command: program the guard, then drive so."""
+
+    setpoint: Setpoint
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """Command: output off, read back."""
+
+
+Command = Apply | Safe
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A reading that is recorded. Counters are since the run began and never reset.
+
+    `t_s` is test time. `step_count` numbers step executions from 1; `step_id` is the plan's path.
+    """
+
+    t_s: float
+    voltage_V: float
+    current_A: float
+    step_count: int
+    step_id: str
+    step_type: str
+    step_time_s: float
+    cycle: int
+    charging_Ah: float
+    discharging_Ah: float
+    charging_Wh: float
+    discharging_Wh: float
+    set_current_A: float | None
+    set_voltage_V: float | None
+    regulating: str
+    current_range_A: float
+    quality: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something decided or noticed, for the journal and its followers; `data` is plain JSON.
+
+    Kinds: run_started step_started step_ended group_entered group_left cycle mark limit detector
+    fault operator note output run_ended.
+    """
+
+    t_s: float
+    kind: str
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What follows from what was heard. `wake_at` None: the next thing to come is an answer to
+    the commands; otherwise read the cell at that time. `boundary`: commit the journal now."""
+
+    commands: tuple[Command, ...] = ()
+    rows: tuple[Row, ...] = ()
+    events: tuple[Event, ...] = ()
+    wake_at: float | None = None
+    boundary: bool = False
+    ended: Outcome | None = None
+    reason: str = ""
+    notes: Mapping[str, object] = field(default_factory=dict)

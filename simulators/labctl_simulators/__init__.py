@@ -1,0 +1,1 @@
+"""Firmware look-alikes with an electrochemical cell behind them."""

@@ -1,0 +1,88 @@
+"""What the parts of a simulated bench ask of one another: cell, terminals, firmware."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A cell's own exact account of its metal since it was made, in Ah.
+
+    `plated` and `stripped` are the charges that passed at the collector in each direction,
+    `lost` is the metal that did not come back and never will by this path: dead metal,
+    interphase, self-discharge, corrosion.
+    """
+
+    plated_Ah: float
+    stripped_Ah: float
+    lost_Ah: float
+
+
+@dataclass(frozen=True, slots=True)
+class CellSize:
+    """What the cell's record tells its model; None where the record is silent."""
+
+    kind: Literal["half", "anode-free", "full", "symmetric", "cathode-half"]
+    metal: Literal["Na", "K", "Zn", "Li"] | None = None
+    area_cm2: float = 1.131
+    capacity_Ah: float | None = None
+    inventory_Ah: float | None = None
+    preplated_Ah: float = 0.0
+    collector: str | None = None
+    cathode: str | None = None
+
+
+class Cell(Protocol):
+    """A cell as its two terminals show it; positive current charges it as wired.
+
+    `voltage` is strictly increasing in the current and does not change the cell.
+    """
+
+    def voltage(self, current_A: float) -> float:
+        """Terminal voltage if this current flowed now."""
+
+    def step(self, dt_s: float, current_A: float) -> None:
+        """Let this current flow for that long."""
+
+    def ledger(self) -> Ledger:
+        """The account so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the instrument presents to the cell: nothing, a current or a voltage, with a limit.
+
+    `current`: `level` A, |V| held to `limit` V. `voltage`: `level` V, |I| held to `limit` A.
+    """
+
+    kind: Literal["open", "current", "voltage"] = "open"
+    level: float = 0.0
+    limit: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalState:
+    """What is true at the terminals now; `limited` when the source is held by its limit."""
+
+    voltage_V: float
+    current_A: float
+    limited: bool
+
+
+class Firmware(Protocol):
+    """An instrument as its wire shows it: bytes in, timed bytes out. Time is the caller's."""
+
+    def feed(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
+        """Take bytes at `now`; give the replies with the times at which each is on the wire."""
+
+    def advance(self, now: float) -> None:
+        """Let time pass without traffic."""
+
+
+class MakeCell(Protocol):
+    """A cell model's factory, as entry points in the group `labctl.cells` name it."""
+
+    def __call__(self, size: CellSize, parameters: Mapping[str, float], seed: int) -> Cell:
+        """Make the cell. Raises ValueError that names an unknown parameter and the known ones."""
+        ...

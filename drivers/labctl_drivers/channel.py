@@ -34,7 +34,7 @@ class Channel(Protocol):
         """
 
     async def read(self) -> Reading:
-        """One measurement of voltage and current. Raises InvalidReading for anything but numbers."""
+        """Measure voltage and current. Raises InvalidReading for anything but two numbers."""
 
     async def limits_read_back(self) -> dict[str, float]:
         """The limits that the instrument says it holds now, named with their unit."""

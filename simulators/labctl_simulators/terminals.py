@@ -1,0 +1,217 @@
+"""A source on a cell: which current flows, and what the cell becomes while time passes.
+
+The source is in one of two regimes: it forces a current while the voltage stays inside a window,
+or it forces a voltage while the current stays inside one. The change from one to the other is
+located in time. Under a forced voltage the current is solved implicitly (its mean over a sub-step
+must lead to its own end value), because an empty electrode has a time constant of a millisecond
+while the caller advances by minutes.
+"""
+
+import math
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from labctl_simulators.ports import Cell, Source, TerminalState
+from labctl_simulators.roots import rising_root
+
+STEEP_V = 2e-3
+EDGE_V = 1e-7
+SHORTEST_S = 1e-7
+FIRST_S = 1.0
+CURRENT_CHANGE = 0.2
+NEGLIGIBLE = 1e-6
+FAR_A = math.inf
+
+
+@runtime_checkable
+class KnowsItsHorizon(Protocol):
+    """A cell that can promise a flat stretch, so that it is stepped without a trial copy."""
+
+    def horizon_s(self, current_A: float) -> float:
+        """For how long, at this current, the voltage will move by less than 1 mV."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Regime:
+    """The quantity that the source forces, and the window of the other one; V or A."""
+
+    forced: Literal["current", "voltage"]
+    value: float
+    low: float
+    high: float
+    limited: bool
+
+
+OPEN = Source()
+_REST = _Regime("current", 0.0, -FAR_A, FAR_A, False)
+
+
+class Terminals:
+    """A cell with one source at its terminals; time only goes forward. Units: V, A, s.
+
+    The cell is copied for trials (`copy.deepcopy`); only accepted steps reach it.
+    """
+
+    __slots__ = ("_horizon", "_last_A", "_step_s", "cell", "now", "source")
+
+    def __init__(self, cell: Cell, now: float = 0.0) -> None:
+        self.cell = cell
+        self.now = now
+        self.source = OPEN
+        self._horizon = cell.horizon_s if isinstance(cell, KnowsItsHorizon) else None
+        self._step_s = FIRST_S
+        self._last_A = 0.0
+
+    def connect(self, source: Source, now: float) -> None:
+        """Advance to `now` under the old source, then present the new one.
+
+        Raises ValueError for a negative limit or a number that is not finite.
+        """
+        if not (math.isfinite(source.level) and math.isfinite(source.limit)) or source.limit < 0:
+            raise ValueError(f"a source needs a finite level and a limit of at least 0: {source}")
+        self.advance(now)
+        self.source = source
+        self._step_s = min(self._step_s, FIRST_S)
+
+    def state(self) -> TerminalState:
+        """What is true at the terminals at `.now`."""
+        regime = self._regime()
+        if regime.forced == "current":
+            return TerminalState(self.cell.voltage(regime.value), regime.value, regime.limited)
+        current_A = self._current_at(self.cell, regime.value)
+        return TerminalState(regime.value, current_A, regime.limited)
+
+    def advance(self, now: float) -> None:
+        """Let time pass up to `now`. Raises ValueError when `now` is in the past."""
+        left_s = now - self.now
+        if not left_s >= 0:
+            raise ValueError(f"time goes forward only: at {self.now} s, asked for {now} s")
+        while left_s > 0:
+            regime = self._regime()
+            if regime.forced == "current":
+                left_s -= self._force_current(regime, left_s)
+            else:
+                left_s -= self._force_voltage(regime, left_s)
+        self.now = now
+
+    def _regime(self) -> _Regime:
+        source = self.source
+        level, limit = source.level, source.limit
+        if source.kind == "open":
+            return _REST
+        if source.kind == "current":
+            voltage_V = self.cell.voltage(level)
+            if voltage_V > limit:
+                return _Regime("voltage", limit, -FAR_A, level, True)
+            if voltage_V < -limit:
+                return _Regime("voltage", -limit, level, FAR_A, True)
+            return _Regime("current", level, -limit, limit, False)
+        if self.cell.voltage(limit) < level:
+            return _Regime("current", limit, -FAR_A, level, True)
+        if self.cell.voltage(-limit) > level:
+            return _Regime("current", -limit, level, FAR_A, True)
+        return _Regime("voltage", level, -limit, limit, False)
+
+    def _force_current(self, regime: _Regime, left_s: float) -> float:
+        """One sub-step at a forced current; gives the time that it took."""
+        cell, current_A = self.cell, regime.value
+        before_V = cell.voltage(current_A)
+        self._last_A = current_A
+        if self._horizon is not None:
+            flat_s = min(self._horizon(current_A), left_s)
+            inside = regime.low + STEEP_V < before_V < regime.high - STEEP_V
+            if inside and flat_s >= min(self._step_s, left_s):
+                self._step_s = max(flat_s, SHORTEST_S)
+                cell.step(flat_s, current_A)
+                return flat_s
+        step_s = min(self._step_s, left_s)
+        while True:
+            after_V = _voltage_after(cell, step_s, current_A)
+            moved_V = abs(after_V - before_V)
+            if moved_V <= STEEP_V or step_s <= SHORTEST_S:
+                break
+            step_s = max(SHORTEST_S, step_s * max(0.05, 0.7 * STEEP_V / moved_V))
+        self._step_s = step_s * min(4.0, max(1.0, 0.7 * STEEP_V / (moved_V + 1e-9)))
+        if not regime.low <= after_V <= regime.high:
+            edge_V = regime.high if after_V > regime.high else regime.low
+            step_s = _time_to_voltage(cell, current_A, edge_V, before_V, after_V, step_s)
+        cell.step(step_s, current_A)
+        return step_s
+
+    def _force_voltage(self, regime: _Regime, left_s: float) -> float:
+        """One sub-step at a forced voltage; gives the time that it took."""
+        before_A = self._current_at(self.cell, regime.value)
+        negligible_A = max(1e-13, NEGLIGIBLE * self._scale_A())
+        step_s = min(self._step_s, left_s)
+        while True:
+            mean_A, after_A = self._held(regime.value, before_A, step_s, negligible_A)
+            larger_A = max(abs(before_A), abs(after_A))
+            change = abs(after_A - before_A) / (larger_A + negligible_A)
+            inside = regime.low <= after_A <= regime.high
+            if (change <= CURRENT_CHANGE and inside) or step_s <= SHORTEST_S:
+                break
+            step_s = max(SHORTEST_S, step_s * max(0.1, min(0.5, 0.7 * CURRENT_CHANGE / change)))
+        self._step_s = step_s * min(4.0, max(1.0, 0.7 * CURRENT_CHANGE / (change + 1e-3)))
+        self.cell.step(step_s, mean_A)
+        self._last_A = after_A
+        return step_s
+
+    def _held(
+        self, voltage_V: float, before_A: float, step_s: float, negligible_A: float
+    ) -> tuple[float, float]:
+        """Mean and end current of a sub-step at this voltage, each consistent with the other."""
+        after_A = before_A
+
+        def excess(mean_A: float) -> float:
+            nonlocal after_A
+            trial = deepcopy(self.cell)
+            trial.step(step_s, mean_A)
+            after_A = self._current_at(trial, voltage_V)
+            return mean_A - _mean_current(before_A, after_A, negligible_A)
+
+        tolerance_A = 1e-9 * abs(before_A) + 1e-4 * negligible_A
+        mean_A = rising_root(excess, before_A, tolerance_A, 0.1 * abs(before_A) + negligible_A)
+        return mean_A, after_A
+
+    def _current_at(self, cell: Cell, voltage_V: float) -> float:
+        start_A = self._last_A
+        reach_A = 0.1 * abs(start_A) + 1e-3 * self._scale_A()
+        return rising_root(lambda i: cell.voltage(i) - voltage_V, start_A, 1e-11, reach_A)
+
+    def _scale_A(self) -> float:
+        source = self.source
+        return abs(source.level if source.kind == "current" else source.limit) or 1e-6
+
+
+def _voltage_after(cell: Cell, step_s: float, current_A: float) -> float:
+    trial = deepcopy(cell)
+    trial.step(step_s, current_A)
+    return trial.voltage(current_A)
+
+
+def _time_to_voltage(
+    cell: Cell, current_A: float, edge_V: float, before_V: float, after_V: float, step_s: float
+) -> float:
+    """The time within `step_s` at which the voltage is on the far side of the edge, by 0.1 µV."""
+    early_s, early_V = 0.0, before_V - edge_V
+    late_s, late_V = step_s, after_V - edge_V
+    while abs(late_V) > EDGE_V and late_s - early_s > SHORTEST_S:
+        part = early_V / (early_V - late_V)
+        middle_s = early_s + (late_s - early_s) * min(0.95, max(0.05, part * 1.001))
+        middle_V = _voltage_after(cell, middle_s, current_A) - edge_V
+        if middle_V * late_V > 0:
+            late_s, late_V = middle_s, middle_V
+        else:
+            early_s, early_V = middle_s, middle_V
+    return late_s
+
+
+def _mean_current(before_A: float, after_A: float, negligible_A: float) -> float:
+    """Mean over a sub-step: exact for an exponential decay, and damped where nothing flows."""
+    if abs(before_A) <= negligible_A:
+        return after_A
+    ratio = after_A / before_A
+    if ratio <= 0.0 or abs(ratio - 1.0) < 1e-4:
+        return 0.5 * (before_A + after_A)
+    return (before_A - after_A) / -math.log(ratio)

@@ -1,7 +1,7 @@
 """What the engine hears and what it answers: the types that cross its border, all plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from labctl_drivers.vocabulary import Guard, Reading, Setpoint
@@ -24,6 +24,14 @@ class Safed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsafe:
+    """The output could not be switched off, or nobody could say that it is off."""
+
+    time_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopping:
     """Somebody or something outside wants the run to end: the operator, a fault, a bug."""
 
@@ -32,7 +40,7 @@ class Stopping:
     reason: str
 
 
-Heard = Reading | Applied | Safed | Stopping
+Heard = Reading | Applied | Safed | Unsafe | Stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,8 @@ class Row:
 class Event:
     """Something decided or noticed, for the journal and its followers; `data` is plain JSON.
 
-    Kinds: run_started step_started step_ended group_entered group_left cycle mark limit detector
-    fault operator note output run_ended.
+    Kinds: run_started step_started step_ended group_entered group_left half cycle mark limit
+    detector fault operator note output run_ended.
     """
 
     t_s: float
@@ -102,4 +110,3 @@ class Answer:
     boundary: bool = False
     ended: Outcome | None = None
     reason: str = ""
-    notes: Mapping[str, object] = field(default_factory=dict)

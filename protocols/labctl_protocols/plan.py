@@ -169,11 +169,11 @@ class Stop(Step):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exit(Step):
     """Leaves the innermost loop when the condition is true."""
 
-    condition: Expression | None = None
+    condition: Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +205,11 @@ class For(Step):
     steps: tuple["Node", ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class If(Step):
     """A branch; an unknown condition takes the `else`, and the journal says so."""
 
-    condition: Expression | None = None
+    condition: Expression
     then: tuple["Node", ...] = ()
     otherwise: tuple["Node", ...] = ()
 

@@ -1,0 +1,230 @@
+"""Half cycles, cycles and groups as the protocol's structure gives them.
+
+A half is a run of steps in one direction, rests bridged, inside one group. Pairing follows the
+cell's sense; a group with `pair: total` is one cycle of its totals. What has no partner is a
+lead-in or an open half and never a cycle (data_and_reliability.md §2, rules b–d).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from labctl_drivers.vocabulary import RangeAccuracy
+from labctl_protocols.engine.account import Account, ce_uncertainty, coulombic_efficiency
+from labctl_protocols.plan import GroupClass
+
+Emit = Callable[[str, Callable[[], dict[str, object]]], None]
+"""Takes an event's kind and how to make its data once the last gap's charge is in."""
+
+
+@dataclass(slots=True)
+class Half:
+    """What passed in one direction; `at_voltage`: its last step ended on the voltage."""
+
+    kind: str
+    sign: int
+    account: Account = field(default_factory=Account)
+    at_voltage: bool = False
+    whole: bool = True
+
+
+@dataclass(slots=True)
+class Scope:
+    """One execution of a group, or the steps outside any (label None)."""
+
+    label: str | None
+    group_class: GroupClass
+    path: str
+    pair: Literal["each", "total"]
+    first: Half | None = None
+    second: Half | None = None
+    building: Half | None = None
+    waiting: Half | None = None
+    cycle: int = 0
+    whole: bool = True
+
+
+@dataclass(slots=True)
+class Cycles:
+    """All scopes now open, innermost last, and the run's cycle figures.
+
+    `number` counts the first halves begun; `done` the complete cycles. `ce` and `second_As` are of
+    the last complete cycle; `reference_As` is the charge that counts as 100 % of retention.
+    """
+
+    first_sign: int | None
+    reference: str | None = None
+    scopes: list[Scope] = field(
+        default_factory=lambda: [Scope(label=None, group_class="cycle", path="", pair="each")]
+    )
+    number: int = 0
+    done: int = 0
+    ce: float | None = None
+    second_As: float | None = None
+    reference_As: float | None = None
+
+    def open_group(self, scope: Scope) -> None:
+        """Begin a group; inside a `total` group nothing is paired one by one."""
+        self.scopes.append(scope)
+
+    @property
+    def counting_scope(self) -> Scope:
+        """The outermost `total` group where there is one, else the innermost scope."""
+        for scope in self.scopes:
+            if scope.pair == "total":
+                return scope
+        return self.scopes[-1]
+
+    def begin_step(self, sign: int, emit: Emit, accuracy: Sequence[RangeAccuracy]) -> None:
+        """A driven step starts in this direction: close the half before it, number the cycle."""
+        if self.first_sign is None:
+            self.first_sign = sign
+        scope = self.counting_scope
+        if scope.pair == "total":
+            if sign == self.first_sign and scope.cycle == 0:
+                self.number += 1
+                scope.cycle = self.number
+            return
+        if scope.building is not None and scope.building.sign != sign:
+            self._close_half(scope, emit, accuracy)
+        if sign == self.first_sign and scope.building is None:
+            self.number += 1
+            scope.cycle = self.number
+
+    def enter_step(
+        self, account: Account, sign: int, kind: str, at_voltage: bool, whole: bool
+    ) -> list[Account]:
+        """Enter a step that ended; give the accounts that its last gap's charge also belongs to."""
+        receivers = []
+        for scope in self.scopes:
+            total = self._total(scope, sign, kind)
+            total.account.merge(account)
+            receivers.append(total.account)
+            scope.whole = scope.whole and whole
+        scope = self.counting_scope
+        if scope.pair == "each":
+            if scope.building is None:
+                scope.building = Half(kind, sign)
+            scope.building.account.merge(account)
+            scope.building.at_voltage = at_voltage
+            scope.building.whole = scope.building.whole and whole
+            receivers.append(scope.building.account)
+        return receivers
+
+    def _total(self, scope: Scope, sign: int, kind: str) -> Half:
+        if sign == self.first_sign:
+            if scope.first is None:
+                scope.first = Half(kind, sign)
+            return scope.first
+        if scope.second is None:
+            scope.second = Half(kind, sign)
+        return scope.second
+
+    def close_group(self, emit: Emit, accuracy: Sequence[RangeAccuracy]) -> Scope:
+        """End the innermost scope and tell what it gave."""
+        scope = self.scopes[-1]
+        if scope.building is not None:
+            self._close_half(scope, emit, accuracy)
+        if scope.waiting is not None:
+            _tell_half("open", scope, scope.waiting, emit)
+        counting = self.counting_scope is scope
+        self.scopes.pop()
+        if scope.pair == "total" and counting and scope.first and scope.second:
+            self._tell_cycle(scope, scope.first, scope.second, scope.whole, emit, accuracy)
+        return scope
+
+    def _close_half(self, scope: Scope, emit: Emit, accuracy: Sequence[RangeAccuracy]) -> None:
+        half = scope.building
+        scope.building = None
+        if half is None:
+            return
+        if half.sign == self.first_sign:
+            if scope.waiting is not None:
+                _tell_half("open", scope, scope.waiting, emit)
+            scope.waiting = half
+        elif scope.waiting is None:
+            _tell_half("lead_in", scope, half, emit)
+        else:
+            first, scope.waiting = scope.waiting, None
+            self._tell_cycle(scope, first, half, first.whole and half.whole, emit, accuracy)
+
+    def _tell_cycle(
+        self,
+        scope: Scope,
+        first: Half,
+        second: Half,
+        whole: bool,
+        emit: Emit,
+        accuracy: Sequence[RangeAccuracy],
+    ) -> None:
+        number, group_class, label, pair = scope.cycle, scope.group_class, scope.label, scope.pair
+
+        def data() -> dict[str, object]:
+            return {
+                "cycle": number,
+                "class": group_class,
+                "group": label,
+                "complete": whole,
+                "first": half_data(first),
+                "second": half_data(second),
+                "ce": coulombic_efficiency(first.account, second.account) if whole else None,
+                "u_ce": ce_uncertainty(first.account, second.account, accuracy) if whole else None,
+                "flags": cycle_flags(second, pair, whole),
+            }
+
+        emit("cycle", data)
+        if not whole:
+            return
+        self.done += 1
+        self.ce = coulombic_efficiency(first.account, second.account)
+        self.second_As = abs(second.account.charge_As)
+        names_it = group_class == "cycle" if self.reference is None else label == self.reference
+        if self.reference_As is None and names_it:
+            self.reference_As = self.second_As
+
+    def live_ce(self) -> float | None:
+        """CE of the last cycle; a second half that ended at its voltage is taken as whole."""
+        scope = self.counting_scope
+        half = scope.building
+        if scope.waiting is not None and half is not None and half.at_voltage:
+            return coulombic_efficiency(scope.waiting.account, half.account)
+        return self.ce
+
+    def live_retention(self) -> float | None:
+        """Charge of the last second half over the reference's; unknown before there are both."""
+        if not self.reference_As or self.second_As is None:
+            return None
+        scope = self.counting_scope
+        half = scope.building
+        if scope.waiting is not None and half is not None and half.at_voltage:
+            return abs(half.account.charge_As) / self.reference_As
+        return self.second_As / self.reference_As
+
+
+def cycle_flags(second: Half, pair: str, whole: bool) -> list[str]:
+    """What a reader of the figure has to know."""
+    flags = []
+    if not whole:
+        flags.append("interrupted")
+    if pair == "each" and not second.at_voltage:
+        flags.append("not stripped to cut-off" if second.kind == "strip" else "not at cut-off")
+    return flags
+
+
+def half_data(half: Half) -> dict[str, object]:
+    """A half for the journal: Ah, Wh, s, V; unsigned charge and energy."""
+    return {
+        "kind": half.kind,
+        "charge_Ah": abs(half.account.charge_As) / 3600.0,
+        "energy_Wh": abs(half.account.energy_J) / 3600.0,
+        "duration_s": half.account.duration_s,
+        "mean_voltage_V": half.account.mean_voltage_V,
+    }
+
+
+def _tell_half(role: str, scope: Scope, half: Half, emit: Emit) -> None:
+    group_class, label = scope.group_class, scope.label
+    emit(
+        "half",
+        lambda: {"role": role, "class": group_class, "group": label, "half": half_data(half)},
+    )

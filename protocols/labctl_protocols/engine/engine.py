@@ -1,0 +1,382 @@
+"""The engine: hears readings and answers with commands, deterministically, without I/O or a clock.
+
+`begin` once, then `hear` each answer to a command and each reading, in order of time. Until an
+`Applied` or `Safed` has been heard after a command, what the last reading showed goes on: that
+gap's charge belongs to the step that ended.
+"""
+
+from collections.abc import Callable
+
+from labctl_drivers.vocabulary import Guard, Ratings, Reading, Setpoint
+from labctl_protocols.decisions import (
+    Answer,
+    Applied,
+    Apply,
+    Command,
+    Event,
+    Heard,
+    Outcome,
+    Row,
+    Safe,
+    Safed,
+    Stopping,
+    Unsafe,
+)
+from labctl_protocols.engine import judge, steps
+from labctl_protocols.engine.account import Account, accuracy_of
+from labctl_protocols.engine.cycles import Cycles
+from labctl_protocols.engine.ends import Progress, Sample
+from labctl_protocols.engine.ledger import MetalLedger
+from labctl_protocols.engine.names import RunNames
+from labctl_protocols.engine.sampling import LastRow, is_recorded, next_reading
+from labctl_protocols.engine.state import Output, RunState
+from labctl_protocols.engine.walk import ROOT, Frame, nodes_by_id
+from labctl_protocols.engine.walking import walk_on
+from labctl_protocols.plan import Group, Limits, Node, Plan, Record
+
+REST = Setpoint("rest")
+
+
+class Engine:
+    """One run of one plan. `state` is all that changes; everything else follows from the plan."""
+
+    def __init__(self, plan: Plan, ratings: Ratings, state: RunState | None = None) -> None:
+        self.plan = plan
+        self.ratings = ratings
+        self.nodes: dict[int, Node] = nodes_by_id(plan)
+        self.state = fresh_state(plan) if state is None else state
+        self.names = RunNames(self.state, self.nodes)
+        self._pending: list[tuple[str, Callable[[], dict[str, object]]]] = []
+        self._gap_receivers: list[Account] = []
+        self._gap_metal = False
+        self._drives_next = False
+        self._events: list[Event] = []
+        self._rows: list[Row] = []
+        self._commands: list[Command] = []
+        self._stopping: tuple[Outcome, str] = ("completed", "end of the protocol")
+
+    def begin(self, time_s: float) -> Answer:
+        """Start the run: rest first, so that the cell is seen before anything drives it."""
+        state = self.state
+        state.started_s = state.now_s = time_s
+        state.frames = [Frame(ROOT)]
+        self.tell("run_started", {"protocol": self.plan.name, "title": self.plan.title})
+        self.apply(REST)
+        return self._answer(None)
+
+    def hear(self, heard: Heard) -> Answer:
+        """Take what came and say what follows."""
+        match heard:
+            case Reading():
+                return self._on_reading(heard)
+            case Applied(time_s):
+                self._output_changed(time_s)
+                if self.state.phase == "running":
+                    self._step_begins(time_s)
+                return self._answer(time_s, boundary=True)
+            case Stopping(time_s, outcome, reason):
+                self.state.now_s = max(self.state.now_s, time_s)
+                self.stop(outcome, reason)
+                return self._answer(None)
+            case Safed(time_s) | Unsafe(time_s):
+                return self._on_off(heard)
+
+    # ---- what was heard -------------------------------------------------------------------
+
+    def _on_reading(self, reading: Reading) -> Answer:
+        state = self.state
+        if state.phase in ("safing", "over"):
+            return self._answer(None)
+        self._integrate(reading)
+        if state.phase == "start":
+            self._first_look(reading)
+        elif state.phase == "open_circuit":
+            state.open_circuit_V = reading.voltage_V
+            if not steps.drive(self):
+                walk_on(self)
+        elif state.phase == "confirming":
+            state.open_circuit_V = reading.voltage_V
+            steps.confirmed(self, reading)
+        else:
+            return self._on_step_reading(reading)
+        return self._answer(None)
+
+    def _on_step_reading(self, reading: Reading) -> Answer:
+        step, now = self.state.step, self.state.output.now
+        if step is None or now is None:
+            raise RuntimeError("a reading came while no step was running")
+        if step.type == "rest":
+            self.state.open_circuit_V = reading.voltage_V
+        limits = self.limits
+        tripped = judge.limit_tripped(reading, limits, step, self.ratings)
+        if tripped is not None:
+            self.tell("limit", tripped)
+            self._record(reading, force=True)
+            self.stop("limit", str(tripped["text"]))
+            return self._answer(None)
+        node_until, record = steps.until_of(self, step), self.record
+        progress = self._progress(reading)
+        over = judge.step_over(reading, step, node_until, progress, self.names, self.ratings)
+        self._record(reading, force=over is not None)
+        if over is not None:
+            steps.end(self, over, progress)
+            if self._commands:
+                return self._answer(None)
+            # the instrument went over to holding the voltage by itself: read on
+            return self._answer(now.time_s + self.ratings.reading_time_s, boundary=True)
+        sides = (limits.high_V, limits.low_V)
+        return self._answer(
+            next_reading(
+                record,
+                self.state.output.driven,
+                self.ratings.reading_time_s,
+                node_until,
+                progress,
+                sides if step.sign > 0 else sides[::-1] if step.sign < 0 else (),
+            )
+        )
+
+    def _on_off(self, heard: Safed | Unsafe) -> Answer:
+        state = self.state
+        self._output_changed(heard.time_s)
+        outcome, reason = self._stopping
+        if isinstance(heard, Unsafe):
+            self.tell("output", {"on": None, "read_back": False})
+            self.tell("fault", {"error": "OutputUnknown", "text": heard.text})
+            if outcome in ("completed", "stopped"):
+                outcome, reason = "fault", heard.text
+        else:
+            self.tell("output", {"on": False, "read_back": True})
+        state.phase = "over"
+        self.tell("run_ended", {"outcome": outcome, "reason": reason})
+        return self._answer(None, boundary=True, ended=outcome, reason=reason)
+
+    def _first_look(self, reading: Reading) -> None:
+        self.state.open_circuit_V = reading.voltage_V
+        window = self.plan.start_V
+        text = judge.not_the_cell(reading, window)
+        if text is not None:
+            self.tell("detector", {"name": "start", "text": text})
+            self.stop("detector", text)
+            return
+        self.tell("note", {"text": "cell found", "voltage_V": reading.voltage_V})
+        walk_on(self)
+
+    # ---- charge ---------------------------------------------------------------------------
+
+    def _integrate(self, reading: Reading) -> None:
+        state = self.state
+        output = state.output
+        last = output.now
+        state.now_s = max(state.now_s, reading.time_s)
+        since = output.since_s if last is None else last.time_s
+        dt = max(0.0, reading.time_s - since)
+        before_A = reading.current_A if last is None else last.current_A
+        before_V = reading.voltage_V if last is None else last.voltage_V
+        charge = 0.5 * (before_A + reading.current_A) * dt
+        energy = 0.5 * (before_A * before_V + reading.current_A * reading.voltage_V) * dt
+        output.range_A = reading.current_range_A
+        step = state.step
+        if output.driven and step is not None and state.phase == "running":
+            account = step.account
+            account.add(charge, energy, dt, reading.current_range_A)
+            half_width = 0.5 * (reading.current_A - before_A) * dt
+            if last is None:
+                half_width = reading.current_A * reading.time_error_s
+            account.variance_As2 += half_width * half_width / 3.0
+            self._count(charge, energy, step.metal)
+        output.before = last
+        passed = 0.0 if step is None else step.sign * step.account.charge_As
+        output.now = Sample(reading.time_s, reading.voltage_V, reading.current_A, passed)
+        self._keep_trail(reading)
+
+    def _count(self, charge_As: float, energy_J: float, metal: bool) -> None:
+        totals = self.state.totals
+        if charge_As >= 0:
+            totals.charging_As += charge_As
+            totals.charging_J += energy_J
+        else:
+            totals.discharging_As -= charge_As
+            totals.discharging_J -= energy_J
+        if metal and self.plan.plate_sign is not None:
+            self.state.ledger.plate(self.plan.plate_sign * charge_As)
+
+    def _keep_trail(self, reading: Reading) -> None:
+        state = self.state
+        if not state.trail_s:
+            return
+        trail = state.trail
+        trail.append((reading.time_s, reading.voltage_V))
+        oldest = reading.time_s - state.trail_s
+        while len(trail) > 2 and trail[1][0] <= oldest:
+            del trail[0]
+
+    def _output_changed(self, time_s: float) -> None:
+        """The old output went on until now: enter the gap, then tell what was waiting for it."""
+        state = self.state
+        output, last = state.output, state.output.now
+        state.now_s = max(state.now_s, time_s)
+        if output.driven and last is not None:
+            dt = max(0.0, time_s - last.time_s)
+            charge = last.current_A * dt
+            energy = charge * last.voltage_V
+            self._count(charge, energy, self._gap_metal)
+            for account in self._gap_receivers:
+                account.add(charge, energy, dt, output.range_A)
+        self._gap_receivers = []
+        state.output = Output(since_s=time_s, driven=self._drives_next)
+        state.trail = []
+        self.flush()
+
+    # ---- answers --------------------------------------------------------------------------
+
+    def apply(self, setpoint: Setpoint, guard: Guard | None = None) -> None:
+        """Command the output to change."""
+        self._drives_next = setpoint.mode != "rest"
+        self._commands.append(Apply(setpoint, guard or self.guard()))
+
+    def stop(self, outcome: Outcome, reason: str) -> None:
+        """End the run through the safe path; the first reason given stands."""
+        if self.state.phase in ("safing", "over"):
+            return
+        steps.abandon(self)
+        self.state.phase = "safing"
+        self._stopping = (outcome, reason)
+        self._drives_next = False
+        self._commands = [Safe()]
+
+    def tell(self, kind: str, data: dict[str, object]) -> None:
+        """An event now."""
+        self._events.append(Event(self.state.now_s - self.state.started_s, kind, data))
+
+    def later(self, kind: str, data: Callable[[], dict[str, object]]) -> None:
+        """An event once the output has changed and the last gap's charge is in."""
+        self._pending.append((kind, data))
+
+    def flush(self) -> None:
+        """Tell what waited."""
+        for kind, data in self._pending:
+            self.tell(kind, data())
+        self._pending = []
+
+    def receive_gap(self, accounts: list[Account], metal: bool) -> None:
+        """Say which accounts the charge until the next output change also belongs to."""
+        self._gap_receivers = accounts
+        self._gap_metal = metal
+
+    def _answer(
+        self,
+        wake_at: float | None,
+        boundary: bool = False,
+        ended: Outcome | None = None,
+        reason: str = "",
+    ) -> Answer:
+        answer = Answer(
+            commands=tuple(self._commands),
+            rows=tuple(self._rows),
+            events=tuple(self._events),
+            wake_at=None if self._commands else wake_at,
+            boundary=boundary,
+            ended=ended,
+            reason=reason,
+        )
+        self._commands, self._rows, self._events = [], [], []
+        return answer
+
+    # ---- what holds now -------------------------------------------------------------------
+
+    @property
+    def limits(self) -> Limits:
+        """The narrowest of the plan's, the enclosing groups' and the step's limits."""
+        limits = self.plan.limits
+        for frame in self.state.frames:
+            node = self.nodes.get(frame.node)
+            if isinstance(node, Group) and node.limits is not None:
+                limits = judge.narrower(limits, node.limits)
+        step = self.state.step
+        own = None if step is None else steps.limits_of(self, step)
+        return limits if own is None else judge.narrower(limits, own)
+
+    @property
+    def record(self) -> Record:
+        """The running step's recording rule, else the plan's."""
+        step = self.state.step
+        own = None if step is None else steps.record_of(self, step)
+        return own or self.plan.record
+
+    def guard(self, charge_As: float | None = None, time_s: float | None = None) -> Guard:
+        """What the instrument must hold by itself now."""
+        limits = self.limits
+        return Guard(
+            low_V=self.ratings.low_V if limits.low_V is None else limits.low_V,
+            high_V=self.ratings.high_V if limits.high_V is None else limits.high_V,
+            max_current_A=(
+                self.ratings.max_current_A if limits.current_A is None else limits.current_A
+            ),
+            charge_Ah=None if charge_As is None else charge_As / 3600.0,
+            time_s=time_s,
+        )
+
+    def _progress(self, reading: Reading) -> Progress:
+        state = self.state
+        step, now = state.step, state.output.now
+        if step is None or now is None:
+            raise RuntimeError("no step is running")
+        band = 0.0
+        if steps.goes_over_to_hold(self, step):
+            accuracy = accuracy_of(reading.voltage_range_V, self.ratings.voltage_ranges)
+            band = 2 * (accuracy.gain * abs(reading.voltage_V) + accuracy.offset)
+        return Progress(step.sign, step.started_s, step.targets, state.output.before, now, band)
+
+    def _step_begins(self, time_s: float) -> None:
+        step = self.state.step
+        if step is not None:
+            step.started_s = time_s
+            self.state.last_row = None
+            self.tell("step_started", steps.started_data(self, step))
+
+    def _record(self, reading: Reading, force: bool) -> None:
+        state = self.state
+        step, now = state.step, state.output.now
+        if step is None or now is None:
+            return
+        if not force and not is_recorded(self.record, state.last_row, now):
+            return
+        state.last_row = LastRow(now.time_s, now.voltage_V, now.current_A)
+        totals = state.totals
+        self._rows.append(
+            Row(
+                t_s=reading.time_s - state.started_s,
+                voltage_V=reading.voltage_V,
+                current_A=reading.current_A,
+                step_count=step.count,
+                step_id=self.nodes[step.node].path,
+                step_type=step.type,
+                step_time_s=reading.time_s - step.started_s,
+                cycle=state.cycles.number,
+                charging_Ah=totals.charging_As / 3600.0,
+                discharging_Ah=totals.discharging_As / 3600.0,
+                charging_Wh=totals.charging_J / 3600.0,
+                discharging_Wh=totals.discharging_J / 3600.0,
+                set_current_A=step.set_current_A,
+                set_voltage_V=step.set_voltage_V,
+                regulating=reading.regulating,
+                current_range_A=reading.current_range_A,
+                quality="ok",
+            )
+        )
+
+
+def fresh_state(plan: Plan) -> RunState:
+    """The state of a run that has not begun."""
+    nominal = None if plan.nominal_Ah is None else plan.nominal_Ah * 3600.0
+    inventory = None if plan.inventory_Ah is None else plan.inventory_Ah * 3600.0
+    first_sign: int | None = plan.plate_sign if plan.first == "plate" else None
+    if first_sign is None and plan.kind != "symmetric":
+        first_sign = 1 if plan.first == "charge" else -1
+    return RunState(
+        started_s=0.0,
+        now_s=0.0,
+        ledger=MetalLedger(nominal, inventory),
+        cycles=Cycles(first_sign, plan.reference),
+    )

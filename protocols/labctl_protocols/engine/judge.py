@@ -1,0 +1,140 @@
+"""What a reading means: within limits, still the right cell, step over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from labctl_drivers.vocabulary import Ratings, Reading
+from labctl_protocols.engine.account import accuracy_of
+from labctl_protocols.engine.ends import Crossing, Progress, first_crossing
+from labctl_protocols.engine.state import StepState
+from labctl_protocols.plan import End, Limits, Names
+
+LOST_CURRENT = 0.5
+"""Below this share of the set current a voltage end may as well be a lost contact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A step is over: by an end, or because the current flows against the drive (crossing None)."""
+
+    crossing: Crossing | None
+    reason: str
+    confirm: bool = False
+
+
+def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:
+    """The maker's limits of error of this reading: (V, A)."""
+    volt = accuracy_of(reading.voltage_range_V, ratings.voltage_ranges)
+    ampere = accuracy_of(reading.current_range_A, ratings.current_ranges)
+    return (
+        volt.gain * abs(reading.voltage_V) + volt.offset,
+        ampere.gain * abs(reading.current_A) + ampere.offset,
+    )
+
+
+def limit_tripped(
+    reading: Reading, limits: Limits, step: StepState, ratings: Ratings
+) -> dict[str, object] | None:
+    """The limit that this reading crosses, as the event's data; None when all is well.
+
+    A voltage limit trips only when the current drives the cell further out; also when the
+    instrument has to hold the cell at the limit in a step that does not end on a voltage.
+    """
+    error_V, error_A = errors_of(reading, ratings)
+    current = reading.current_A
+    if limits.current_A is not None and abs(current) > limits.current_A + error_A:
+        return _trip("current", current, limits.current_A, "A")
+    if step.type == "rest":
+        return None
+    at_limit = step.set_voltage_V is None and reading.regulating == "voltage"
+    # where the instrument itself holds the limit, a reading within its error of it is a crossing
+    margin = -2 * error_V if at_limit else error_V
+    out = current > error_A or (at_limit and step.sign > 0)
+    if limits.high_V is not None and out and reading.voltage_V > limits.high_V + margin:
+        return _trip("voltage", reading.voltage_V, limits.high_V, "V")
+    down = current < -error_A or (at_limit and step.sign < 0)
+    if limits.low_V is not None and down and reading.voltage_V < limits.low_V - margin:
+        return _trip("voltage", reading.voltage_V, limits.low_V, "V")
+    return None
+
+
+def beyond_limit(voltage_V: float, sign: int, limits: Limits) -> dict[str, object] | None:
+    """The limit that a cell at rest already lies beyond, in the direction of the next drive."""
+    if sign > 0 and limits.high_V is not None and voltage_V > limits.high_V:
+        return _trip("voltage", voltage_V, limits.high_V, "V")
+    if sign < 0 and limits.low_V is not None and voltage_V < limits.low_V:
+        return _trip("voltage", voltage_V, limits.low_V, "V")
+    return None
+
+
+def _trip(quantity: str, value: float, limit: float, unit: str) -> dict[str, object]:
+    text = f"{quantity} {value:.6g} {unit} crosses the limit {limit:.6g} {unit}"
+    return {"quantity": quantity, "value": value, "limit": limit, "text": text}
+
+
+def not_the_cell(reading: Reading, window: tuple[float, float] | None) -> str | None:
+    """Why this is not a cell that the protocol may drive; None when it is."""
+    voltage = reading.voltage_V
+    if reading.regulating == "voltage":
+        return f"no cell: at rest the voltage runs to the instrument's compliance ({voltage:.4g} V)"
+    if window is not None and not window[0] <= voltage <= window[1]:
+        return (
+            f"open-circuit voltage {voltage:.4g} V is outside the start window "
+            f"{window[0]:.4g} V .. {window[1]:.4g} V: wrong polarity, wrong cell or no cell"
+        )
+    return None
+
+
+def step_over(
+    reading: Reading,
+    step: StepState,
+    until: Sequence[End],
+    progress: Progress,
+    names: Names,
+    ratings: Ratings,
+) -> Over | None:
+    """Whether the step ends with this reading, and why."""
+    if step.sign and step.sign * reading.current_A < -2 * errors_of(reading, ratings)[1]:
+        return Over(None, "the current flows against the drive: the cell is already past the end")
+    crossing = first_crossing(until, progress, names)
+    if crossing is None:
+        if progress.band_V and reading.regulating == "voltage":
+            return _held_by_instrument(until)
+        return None
+    starved = (
+        crossing.end.kind == "voltage"
+        and step.set_current_A is not None
+        and abs(reading.current_A) < LOST_CURRENT * abs(step.set_current_A)
+    )
+    return Over(crossing, crossing.end.text, confirm=starved)
+
+
+def _held_by_instrument(until: Sequence[End]) -> Over:
+    """The instrument says that it holds the voltage: the first part of CC-CV is over."""
+    for index, end in enumerate(until):
+        if end.kind == "voltage":
+            return Over(Crossing(index, end, 1.0), end.text)
+    raise ValueError("a constant-current part that goes over to a hold has no voltage end")
+
+
+def contact_lost(reading: Reading) -> bool:
+    """Whether an output at rest shows no cell: its voltage runs to the compliance."""
+    return reading.regulating == "voltage"
+
+
+def narrower(one: Limits, other: Limits) -> Limits:
+    """The intersection of two sets of limits."""
+
+    def pick(a: float | None, b: float | None, side: Literal["low", "high"]) -> float | None:
+        if a is None or b is None:
+            return b if a is None else a
+        return max(a, b) if side == "low" else min(a, b)
+
+    return Limits(
+        low_V=pick(one.low_V, other.low_V, "low"),
+        high_V=pick(one.high_V, other.high_V, "high"),
+        current_A=pick(one.current_A, other.current_A, "high"),
+        temperature_high_K=pick(one.temperature_high_K, other.temperature_high_K, "high"),
+        temperature_low_K=pick(one.temperature_low_K, other.temperature_low_K, "low"),
+    )

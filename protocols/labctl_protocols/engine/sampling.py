@@ -1,0 +1,76 @@
+"""When to read next, and which readings become rows."""
+
+from dataclasses import dataclass
+
+from labctl_protocols.engine.ends import Progress, Sample, seconds_to
+from labctl_protocols.plan import End, Record
+
+DRIVEN_S = 10.0
+REST_S = 60.0
+FASTEST_S = 0.2
+
+
+def next_reading(
+    record: Record,
+    driven: bool,
+    fastest_s: float,
+    until: tuple[End, ...],
+    progress: Progress,
+    limits_V: tuple[float | None, ...],
+) -> float:
+    """The time of the next reading: next sample, time end or predicted charge end, the earliest.
+
+    The period is halved while a voltage or current would arrive within two periods, and while the
+    voltage moves by more than the recorded change in one: what happens between two readings
+    cannot be integrated.
+    """
+    period = min(record.every_s or DRIVEN_S, DRIVEN_S if driven else REST_S)
+    floor = min(period, max(FASTEST_S, fastest_s))
+    arrival = [seconds_to("voltage", limit, progress) for limit in limits_V if limit is not None]
+    due = []
+    for end, target in zip(until, progress.targets, strict=True):
+        if target is None:
+            continue
+        seconds = seconds_to(end.kind, target, progress)
+        if end.kind in ("time", "charge"):
+            due.append(seconds)
+        else:
+            arrival.append(seconds)
+    soonest = min((s for s in arrival if s is not None and s >= 0), default=None)
+    slope = voltage_slope(progress.before, progress.now) if driven else 0.0
+    while period > floor and (
+        (soonest is not None and soonest < 2 * period)
+        or (record.change_V and slope * period > record.change_V)
+    ):
+        period /= 2
+    period = max(period, floor)
+    ahead = [s for s in due if s is not None and s > 0]
+    return progress.now.time_s + min([period, *ahead])
+
+
+def voltage_slope(before: Sample | None, now: Sample) -> float:
+    """|dV/dt| between two readings; 0 when there is only one."""
+    if before is None or now.time_s <= before.time_s:
+        return 0.0
+    return abs(now.voltage_V - before.voltage_V) / (now.time_s - before.time_s)
+
+
+@dataclass(slots=True)
+class LastRow:
+    """The last recorded reading."""
+
+    time_s: float
+    voltage_V: float
+    current_A: float
+
+
+def is_recorded(record: Record, last: LastRow | None, now: Sample) -> bool:
+    """Whether this reading becomes a row by the rule (first and last of a step always do)."""
+    if last is None or record.all:
+        return True
+    # half a floor of slack: a reading due at 10 s arrives some milliseconds before or after
+    if record.every_s is not None and now.time_s - last.time_s >= record.every_s - FASTEST_S / 2:
+        return True
+    if record.change_V is not None and abs(now.voltage_V - last.voltage_V) >= record.change_V:
+        return True
+    return record.change_A is not None and abs(now.current_A - last.current_A) >= record.change_A

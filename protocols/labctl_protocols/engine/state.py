@@ -1,0 +1,106 @@
+"""Where a run stands: one small value of plain data that serialises to JSON and back."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from labctl_protocols.engine.account import Account
+from labctl_protocols.engine.cycles import Cycles
+from labctl_protocols.engine.ends import Sample
+from labctl_protocols.engine.ledger import MetalLedger
+from labctl_protocols.engine.sampling import LastRow
+from labctl_protocols.engine.walk import Frame
+
+Phase = Literal["start", "open_circuit", "running", "confirming", "safing", "over"]
+StepType = Literal["rest", "hold", "then_hold", "charge", "discharge", "plate", "strip"]
+
+
+@dataclass(slots=True)
+class StepState:
+    """The step now executing; `sign` is 0 where no direction is commanded.
+
+    `metal`: its charge counts in the metal ledger.
+    """
+
+    node: int
+    type: StepType
+    count: int
+    sign: int
+    targets: list[float | None]
+    metal: bool = False
+    started_s: float = 0.0
+    set_current_A: float | None = None
+    set_voltage_V: float | None = None
+    account: Account = field(default_factory=Account)
+
+
+@dataclass(slots=True)
+class Output:
+    """What the instrument has been told: since when, and whether it drives the cell."""
+
+    since_s: float = 0.0
+    driven: bool = False
+    before: Sample | None = None
+    now: Sample | None = None
+    range_A: float = 0.0
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counters since the run began, by direction; they never reset."""
+
+    charging_As: float = 0.0
+    discharging_As: float = 0.0
+    charging_J: float = 0.0
+    discharging_J: float = 0.0
+
+
+@dataclass(slots=True)
+class Guarded:
+    """Since when a guarded comparison has held, and whether it belongs to the running step."""
+
+    since_s: float
+    since_cycles: int
+    in_step: bool
+
+
+@dataclass(slots=True)
+class RunState:
+    """Everything the engine needs to go on, beside the plan and the instrument's ratings.
+
+    `open_circuit_V` is the cell's voltage at rest if nothing has driven it since; `last_sign` the
+    direction of the last drive.
+    """
+
+    started_s: float
+    now_s: float
+    ledger: MetalLedger
+    cycles: Cycles
+    phase: Phase = "start"
+    frames: list[Frame] = field(default_factory=list)
+    step: StepState | None = None
+    step_count: int = 0
+    output: Output = field(default_factory=Output)
+    totals: Totals = field(default_factory=Totals)
+    ended: str | None = None
+    lasts: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    guarded: dict[int, Guarded] = field(default_factory=dict)
+    trail: list[tuple[float, float]] = field(default_factory=list)
+    trail_s: float = 0.0
+    last_row: LastRow | None = None
+    passed_s: float = 0.0
+    open_circuit_V: float | None = None
+    last_sign: int = 0
+
+
+def to_json(state: RunState) -> str:
+    """The state as JSON; `from_json` gives an equal one back."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunState).dump_json(state).decode()
+
+
+def from_json(text: str) -> RunState:
+    """The state back from JSON. Raises pydantic.ValidationError for anything else."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunState).validate_json(text)

@@ -1,0 +1,52 @@
+"""Where the run stands in the plan: a stack of blocks, walked without ever unrolling a loop."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labctl_protocols.plan import For, Group, If, Node, Plan, Repeat
+
+ROOT = -1
+
+
+@dataclass(slots=True)
+class Frame:
+    """One block being executed: the node that owns it (−1 = the plan), and the next child.
+
+    `rounds` is how often a loop's body runs in all (None = until its condition), `round` the one
+    now running, from 1; `idle` counts rounds in a row in which no step took any time.
+    """
+
+    node: int
+    index: int = 0
+    otherwise: bool = False
+    round: int = 1
+    rounds: int | None = None
+    idle: int = 0
+    passed_s: float = 0.0
+
+
+def nodes_by_id(plan: Plan) -> dict[int, Node]:
+    """Every node of the plan under its id, `then hold` parts included."""
+    return {node.id: node for node in _all_nodes(plan.steps)}
+
+
+def _all_nodes(steps: tuple[Node, ...]) -> Iterator[Node]:
+    for node in steps:
+        yield node
+        if isinstance(node, If):
+            yield from _all_nodes(node.then)
+            yield from _all_nodes(node.otherwise)
+        elif isinstance(node, Group | Repeat | For):
+            yield from _all_nodes(node.steps)
+
+
+def block_of(plan: Plan, nodes: dict[int, Node], frame: Frame) -> tuple[Node, ...]:
+    """The children that the frame walks through."""
+    if frame.node == ROOT:
+        return plan.steps
+    node = nodes[frame.node]
+    if isinstance(node, If):
+        return node.otherwise if frame.otherwise else node.then
+    if isinstance(node, Group | Repeat | For):
+        return node.steps
+    raise TypeError(f"node {frame.node} has no block")

@@ -1,0 +1,1 @@
+"""One run: engine, channel and journal put together."""

@@ -1,0 +1,81 @@
+"""What is asked of a run and what comes back: the border between the command line and the run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from labctl_protocols.cell import CellRecord
+    from labctl_protocols.protocol_file import ProtocolFile
+
+    from labctl.bench import Bench
+    from labctl_protocols.decisions import Outcome
+
+Speed = float | Literal["max"]
+"""Cell seconds per host second of a simulated bench; `max` is virtual time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One protocol on one cell on one bench, checked and ready to be conducted.
+
+    `channels` maps roles to channel names (`main` alone for most cells). `speed` None is the
+    bench's own pace: `max` where all is in memory, 1 on a real bench. `model` and
+    `model_parameters` are for the twin of a simulated instrument: `instrument_error` goes to the
+    instrument, the rest to the cell.
+    """
+
+    protocol: "ProtocolFile"
+    cell: "CellRecord"
+    bench: "Bench"
+    channels: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    data: Path = Path("data")
+    mqtt_url: str | None = None
+    speed: Speed | None = None
+    model: str | None = None
+    model_parameters: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+    transcript: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run came to; `cycles`, `groups` and `model` are the JSON of design §10."""
+
+    run: str
+    folder: Path
+    outcome: "Outcome"
+    reason: str
+    cycles: Sequence[Mapping[str, object]]
+    groups: Sequence[Mapping[str, object]]
+    model: Mapping[str, object] | None
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How the run stands, for people: never used to decide anything. None = not known (yet).
+
+    `elapsed_s` is cell time since the run began, `left_s` an estimate of what remains; `ce` and
+    `u_ce` (k = 2) are fractions, of the last complete cycle or group; `outcome` is set in the
+    last snapshot only.
+    """
+
+    run: str
+    folder: Path
+    elapsed_s: float
+    step: str
+    cycle: int
+    voltage_V: float | None = None
+    current_A: float | None = None
+    ce: float | None = None
+    u_ce: float | None = None
+    left_s: float | None = None
+    note: str = ""
+    outcome: "Outcome | None" = None
+
+
+OnProgress = Callable[[Snapshot], None]
+"""Called from the run's loop, at most 5 times per host second; must not raise or block."""

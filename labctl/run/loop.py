@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from labctl.run.safe import make_safe
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError, InvalidReading, LinkTimeout
-from labctl_protocols.decisions import Answer, Applied, Apply, Heard, Outcome, Stopping
+from labctl_protocols.decisions import (
+    Answer,
+    Applied,
+    Apply,
+    Event,
+    Heard,
+    Outcome,
+    Safed,
+    Stopping,
+)
 from labctl_protocols.engine import Engine
 
 BAD_READINGS = 3
@@ -113,9 +122,19 @@ class RunLoop:
         self._error = error
         outcome, reason = outcome_of(error)
         off = await make_safe(self._channel)
-        told = self._engine.hear(Stopping(off.time_s, outcome, reason))
-        last = self._engine.hear(off)
-        return merged(told, last)
+        try:
+            told = self._engine.hear(Stopping(off.time_s, outcome, reason))
+            return merged(told, self._engine.hear(off))
+        except Exception as second:  # noqa: BLE001 - the engine itself is broken; the cell is not driven
+            known = isinstance(off, Safed)
+            output = {"on": False if known else None, "read_back": known}
+            text = f"{reason}; then the engine failed too: {second}"
+            events = (
+                Event(off.time_s, "output", output),
+                Event(off.time_s, "fault", {"error": type(error).__name__, "text": text}),
+                Event(off.time_s, "run_ended", {"outcome": "error", "reason": text}),
+            )
+            return Answer(events=events, boundary=True, ended="error", reason=text)
 
     def _tell_last(self, answer: Answer) -> None:
         try:

@@ -1,0 +1,1 @@
+"""The command line: one file per command or family of commands, imported when it is called."""

@@ -1,0 +1,104 @@
+"""The command table, and the one place where exceptions become exit codes."""
+
+import os
+import sys
+
+import cyclopts
+
+from labctl.cli.exits import BAD_INPUT, STOPPED
+
+HELP = """\
+Runs tests of anode-free metal cells from a YAML protocol on any instrument.
+
+Without hardware the same stack runs on simulated instruments holding simulated cells:
+
+    labctl run na-cu-reservoir-ce --cell na-cu-half
+    labctl cycles RUN
+"""
+
+EPILOGUE = """\
+`labctl COMMAND --help` shows a command with examples. `--debug` with any command shows the
+traceback of an error. Exit codes: 0 completed, 2 bad input, 3 a limit or detector, 4 instrument
+or link, 5 storage, 6 integrity, 70 a bug, 130 stopped by the operator.
+"""
+
+COMMANDS = {
+    "run": ("labctl.cli.run:run", "Run a protocol on a cell, with live progress."),
+    "check": ("labctl.cli.check:check", "Check a protocol without running it."),
+    "explain": ("labctl.cli.check:explain", "Show the expanded steps with resolved A, V and h."),
+    "runs": ("labctl.cli.runs:runs", "List the runs in the data folder."),
+    "show": ("labctl.cli.runs:show", "Summarise a run."),
+    "why": ("labctl.cli.runs:why", "Say why each step of a run ended."),
+    "cycles": ("labctl.cli.cycles:cycles", "Per-cycle figures with their uncertainty."),
+    "export": ("labctl.cli.export:export", "Write a run's data as BDF or plain CSV."),
+    "drivers": ("labctl.cli.drivers:drivers", "List instrument drivers and their maturity."),
+    "simulate": ("labctl.cli.simulate:simulate", "Serve a bench's simulated instruments."),
+    "broker": ("labctl.cli.broker:broker", "Run an embedded MQTT broker for a first try."),
+}
+
+
+def make_app() -> cyclopts.App:
+    """The app with its commands, none of them imported yet."""
+    app = cyclopts.App(
+        name="labctl",
+        help=HELP,
+        help_epilogue=EPILOGUE,
+        help_format="plaintext",
+        help_formatter="plain",
+        version=_version,
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+    )
+    for name, (where, summary) in COMMANDS.items():
+        app.command(where, name=name, help=summary)
+    return app
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command; every exception ends here as an exit code and one line per error."""
+    arguments, debug = _without_debug(arguments)
+    try:
+        code = make_app()(arguments)
+        sys.stdout.flush()
+    except cyclopts.CycloptsError as error:
+        return _tell([_in_one_line(error)], BAD_INPUT)
+    except KeyboardInterrupt:
+        return _tell(["stopped"], STOPPED)
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # noqa: BLE001 - what the user sees is decided in one place
+        from labctl.cli.failure import lines_and_code
+
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        return _tell(*lines_and_code(error))
+    return code if isinstance(code, int) else 0
+
+
+def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
+    return [a for a in arguments if a != "--debug"], "--debug" in arguments
+
+
+def _in_one_line(error: cyclopts.CycloptsError) -> str:
+    return f"labctl: {' '.join(str(error).split())}"
+
+
+def _tell(lines: list[str], code: int) -> int:
+    for line in lines:
+        print(" ".join(line.split("\n")), file=sys.stderr)
+    return code
+
+
+def _reader_left() -> int:
+    """Whoever read our output closed it; the interpreter must not complain when it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("labctl-bench")

@@ -1,0 +1,41 @@
+"""What holds for every test: no asyncio task may be left pending, and the loop is in debug."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+import pytest
+import pytest_asyncio
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "virtual_time: runs on the simulators' event loop, whose clock jumps"
+    )
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("virtual_time") is None:
+        return {"real": asyncio.new_event_loop}
+    from labctl_simulators.clock import VirtualLoop
+
+    return {"virtual": VirtualLoop}
+
+
+@pytest_asyncio.fixture
+async def _loop_is_left_empty() -> AsyncIterator[None]:
+    asyncio.get_running_loop().set_debug(True)
+    before = asyncio.all_tasks()
+    yield
+    left = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()]
+    if left:
+        pytest.fail(f"{len(left)} asyncio task(s) left pending: {left}")
+
+
+@pytest.fixture(autouse=True)
+def _no_task_left_pending(request: pytest.FixtureRequest) -> Iterator[None]:
+    if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
+        request.getfixturevalue("_loop_is_left_empty")
+    yield

@@ -1,0 +1,1 @@
+"""Instruments as their wire shows them, written from the makers' manuals."""

@@ -1,0 +1,43 @@
+"""One writer per journal: a lock that the operating system drops when its holder dies."""
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from labctl.journal.errors import JournalInUse
+
+LOCK = "journal.lock"
+
+
+def take(folder: Path) -> BinaryIO:
+    """Lock the folder for writing until the answer is closed. Raises JournalInUse."""
+    file = (folder / LOCK).open("ab")
+    try:
+        _lock(file)
+    except OSError:
+        file.close()
+        raise JournalInUse(f"another process is writing the journal in {folder}") from None
+    return file
+
+
+def is_taken(folder: Path) -> bool:
+    """Whether some process is writing the journal now; false for a run that ended or died."""
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        take(folder).close()
+    except JournalInUse:
+        return True
+    return False
+
+
+def _lock(file: BinaryIO) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

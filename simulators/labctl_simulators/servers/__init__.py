@@ -1,0 +1,1 @@
+"""Ways to reach a simulated instrument from outside the process."""

@@ -9,8 +9,7 @@ while the caller advances by minutes.
 
 import math
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from labctl_simulators.ports import Cell, Source, TerminalState
 from labctl_simulators.roots import rising_root
@@ -21,7 +20,7 @@ SHORTEST_S = 1e-7
 FIRST_S = 1.0
 CURRENT_CHANGE = 0.2
 NEGLIGIBLE = 1e-6
-FAR_A = math.inf
+FAR = math.inf
 
 
 @runtime_checkable
@@ -32,19 +31,18 @@ class KnowsItsHorizon(Protocol):
         """For how long, at this current, the voltage will move by less than 1 mV."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Regime:
-    """The quantity that the source forces, and the window of the other one; V or A."""
+class _Regime(NamedTuple):
+    """What the source forces (A or V), the voltage then, and the window of the other quantity."""
 
-    forced: Literal["current", "voltage"]
+    forces_current: bool
     value: float
+    at_V: float
     low: float
     high: float
     limited: bool
 
 
 OPEN = Source()
-_REST = _Regime("current", 0.0, -FAR_A, FAR_A, False)
 
 
 class Terminals:
@@ -76,11 +74,9 @@ class Terminals:
 
     def state(self) -> TerminalState:
         """What is true at the terminals at `.now`."""
-        regime = self._regime()
-        if regime.forced == "current":
-            return TerminalState(self.cell.voltage(regime.value), regime.value, regime.limited)
-        current_A = self._current_at(self.cell, regime.value)
-        return TerminalState(regime.value, current_A, regime.limited)
+        forces_current, value, at_V, _, _, limited = self._regime()
+        current_A = value if forces_current else self._current_at(self.cell, value)
+        return TerminalState(at_V, current_A, limited)
 
     def advance(self, now: float) -> None:
         """Let time pass up to `now`. Raises ValueError when `now` is in the past."""
@@ -89,34 +85,35 @@ class Terminals:
             raise ValueError(f"time goes forward only: at {self.now} s, asked for {now} s")
         while left_s > 0:
             regime = self._regime()
-            if regime.forced == "current":
+            if regime.forces_current:
                 left_s -= self._force_current(regime, left_s)
             else:
                 left_s -= self._force_voltage(regime, left_s)
         self.now = now
 
     def _regime(self) -> _Regime:
-        source = self.source
-        level, limit = source.level, source.limit
-        if source.kind == "open":
-            return _REST
-        if source.kind == "current":
-            voltage_V = self.cell.voltage(level)
-            if voltage_V > limit:
-                return _Regime("voltage", limit, -FAR_A, level, True)
-            if voltage_V < -limit:
-                return _Regime("voltage", -limit, level, FAR_A, True)
-            return _Regime("current", level, -limit, limit, False)
-        if self.cell.voltage(limit) < level:
-            return _Regime("current", limit, -FAR_A, level, True)
-        if self.cell.voltage(-limit) > level:
-            return _Regime("current", -limit, level, FAR_A, True)
-        return _Regime("voltage", level, -limit, limit, False)
+        source, voltage = self.source, self.cell.voltage
+        kind, level, limit = source.kind, source.level, source.limit
+        if kind == "open":
+            return _Regime(True, 0.0, voltage(0.0), -FAR, FAR, False)
+        if kind == "current":
+            at_V = voltage(level)
+            if at_V > limit:
+                return _Regime(False, limit, limit, -FAR, level, True)
+            if at_V < -limit:
+                return _Regime(False, -limit, -limit, level, FAR, True)
+            return _Regime(True, level, at_V, -limit, limit, False)
+        highest_V = voltage(limit)
+        if highest_V < level:
+            return _Regime(True, limit, highest_V, -FAR, level, True)
+        lowest_V = voltage(-limit)
+        if lowest_V > level:
+            return _Regime(True, -limit, lowest_V, level, FAR, True)
+        return _Regime(False, level, level, -limit, limit, False)
 
     def _force_current(self, regime: _Regime, left_s: float) -> float:
         """One sub-step at a forced current; gives the time that it took."""
-        cell, current_A = self.cell, regime.value
-        before_V = cell.voltage(current_A)
+        cell, current_A, before_V = self.cell, regime.value, regime.at_V
         self._last_A = current_A
         if self._horizon is not None:
             flat_s = min(self._horizon(current_A), left_s)

@@ -11,6 +11,7 @@ from labctl_protocols.decisions import (
     Answer,
     Applied,
     Apply,
+    Command,
     Event,
     Heard,
     Outcome,
@@ -61,7 +62,7 @@ class RunLoop:
             while answer.ended is None:
                 self._on_answer(answer)
                 answer = self._engine.hear(await self._next_heard(answer))
-        except BaseException as error:  # noqa: BLE001 - every way out passes through safe()
+        except BaseException as error:
             answer = await self._out_of_an_error(error)
         self._tell_last(answer)
         if answer.ended is None:
@@ -69,20 +70,23 @@ class RunLoop:
         return Ended(answer.ended, answer.reason, self._error)
 
     async def _next_heard(self, answer: Answer) -> Heard:
-        loop = asyncio.get_running_loop()
-        for command in answer.commands:
-            if not isinstance(command, Apply):
-                return await make_safe(self._channel)
-            try:
-                return Applied(await self._channel.apply(command.setpoint, command.guard))
-            except InstrumentError as error:
-                return self._fault(error)
+        if answer.commands:
+            return await self._obey(answer.commands[0])
         if answer.wake_at is None:
             raise RuntimeError("the engine asks for nothing")
         await self._sleep_until(answer.wake_at)
-        while True:
-            if self._stopping is not None:
-                return Stopping(loop.time(), "stopped", self._stopping)
+        return await self._read()
+
+    async def _obey(self, command: Command) -> Heard:
+        if not isinstance(command, Apply):
+            return await make_safe(self._channel)
+        try:
+            return Applied(await self._channel.apply(command.setpoint, command.guard))
+        except InstrumentError as error:
+            return self._fault(error)
+
+    async def _read(self) -> Heard:
+        while self._stopping is None:
             try:
                 reading = await self._channel.read()
             except (InvalidReading, LinkTimeout) as error:
@@ -94,6 +98,7 @@ class RunLoop:
             else:
                 self._bad_readings = 0
                 return reading
+        return Stopping(asyncio.get_running_loop().time(), "stopped", self._stopping)
 
     def _fault(self, error: InstrumentError) -> Stopping:
         self._error = error
@@ -125,7 +130,7 @@ class RunLoop:
         try:
             told = self._engine.hear(Stopping(off.time_s, outcome, reason))
             return merged(told, self._engine.hear(off))
-        except Exception as second:  # noqa: BLE001 - the engine itself is broken; the cell is not driven
+        except Exception as second:
             known = isinstance(off, Safed)
             output = {"on": False if known else None, "read_back": known}
             text = f"{reason}; then the engine failed too: {second}"
@@ -139,7 +144,7 @@ class RunLoop:
     def _tell_last(self, answer: Answer) -> None:
         try:
             self._on_answer(answer)
-        except Exception as error:  # noqa: BLE001 - the run is over and safe; the caller reports it
+        except Exception as error:
             if self._error is None:
                 self._error = error
 

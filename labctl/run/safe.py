@@ -42,7 +42,7 @@ async def _until_read_back(channel: Channel) -> Safed | Unsafe:
             await channel.safe()
         except InstrumentError as error:
             why = f"{type(error).__name__}: {error}"
-        except Exception as error:  # noqa: BLE001 - a bug in a driver must not leave the cell driven
+        except Exception as error:
             why = f"bug in the driver, {type(error).__name__}: {error}"
         else:
             return Safed(loop.time())

@@ -1,0 +1,199 @@
+"""Conducting a run: open, check, make the manifest durable, drive, bring to safety, tell."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl import journal as journals
+from labctl.bench.opening import make_channel
+from labctl.journal.clock import Wall, host_wall, virtual_wall
+from labctl.run.clock import new_loop
+from labctl.run.loop import Ended, RunLoop
+from labctl.run.manifest import manifest_of
+from labctl.run.model import ModelWatch
+from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
+from labctl.run.stops import Stops
+from labctl.run.watch import ProgressWatch
+from labctl.twin import Twin, make_twin
+from labctl_drivers.channel import Channel
+from labctl_drivers.errors import InstrumentError
+from labctl_drivers.vocabulary import Opened
+from labctl_protocols.checker import bind
+from labctl_protocols.decisions import Answer
+from labctl_protocols.engine import Engine
+from labctl_protocols.engine.state import to_json
+from labctl_protocols.plan import Plan
+
+BACKLOG_ROWS = 100_000
+"""So many rows may wait for the disk in virtual time before the run waits for them."""
+CHECKPOINT_S = 1.0
+SIMULATED_FIRMWARE = "-sim"
+EXIT_CODES = {"completed": 0, "limit": 3, "detector": 3, "fault": 4, "error": 70, "stopped": 130}
+STORAGE_FAULT = 5
+
+
+class CannotStart(InstrumentError):
+    """The instrument is not in a state in which a run may begin. Nothing was changed on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What a run stands on once everything is open."""
+
+    channel: Channel
+    opened: Opened
+    plan: Plan
+    twin: Twin | None
+    simulated: bool
+    speed: Speed
+
+
+def conduct(request: RunRequest, on_progress: OnProgress | None = None) -> RunResult:
+    """Run one protocol to its end; nothing is driven before the manifest is durable (S1).
+
+    Raises ProtocolError for what the checker refuses, BenchError, InstrumentError and StorageFault
+    for what cannot be opened; then nothing was driven.
+    """
+    in_memory = request.bench.is_in_memory(request.channels["main"])
+    speed = request.speed or ("max" if in_memory else 1.0)
+    if speed == "max" and not in_memory:
+        raise CannotStart("only a bench in memory (`resource: sim`) can run at --speed max")
+    with asyncio.Runner(loop_factory=lambda: new_loop(speed)) as runner:
+        return runner.run(_conduct(request, speed, on_progress))
+
+
+async def _conduct(request: RunRequest, speed: Speed, on_progress: OnProgress | None) -> RunResult:
+    name = request.channels["main"]
+    instrument = request.bench.instrument_of(name)
+    loop = asyncio.get_running_loop()
+    twin = None
+    if request.bench.is_in_memory(name):
+        twin = make_twin(
+            instrument,
+            request.cell,
+            model=request.model,
+            parameters=request.model_parameters,
+            seed=request.seed,
+        )
+    factor = 1.0 if speed == "max" else speed
+    channel = make_channel(
+        request.bench, name, twin=twin, speed=factor, transcript=request.transcript
+    )
+    stops = Stops(loop)
+    with stops.heard():
+        try:
+            ready = await _open(request, channel, twin, speed)
+            return await _drive(request, ready, stops, on_progress)
+        finally:
+            await channel.close()
+
+
+async def _open(request: RunRequest, channel: Channel, twin: Twin | None, speed: Speed) -> _Ready:
+    opened = await channel.open()
+    who = f"{opened.identity.model} {opened.identity.serial}"
+    simulated = twin is not None or opened.identity.firmware.endswith(SIMULATED_FIRMWARE)
+    if opened.output_was_on:
+        raise CannotStart(f"the output of {who} is on already: switch it off by hand, then run")
+    if not simulated and speed != 1.0:
+        raise CannotStart(f"{who} is real: --speed is for simulated instruments")
+    plan = bind(request.protocol, request.cell, channel.ratings, request.parameters)
+    return _Ready(channel, opened, plan, twin, simulated, speed)
+
+
+async def _drive(
+    request: RunRequest, ready: _Ready, stops: Stops, on_progress: OnProgress | None
+) -> RunResult:
+    loop = asyncio.get_running_loop()
+    start_unix = time.time()
+    run_id = journals.new_run_id(ready.plan.name, start_unix)
+    folder = request.data / run_id
+    manifest = manifest_of(
+        request,
+        ready.plan,
+        ready.opened,
+        run=run_id,
+        start_unix=start_unix,
+        simulated=ready.simulated,
+    )
+    journal = journals.create(folder, manifest, _wall(ready, loop, start_unix))
+    engine = Engine(ready.plan, ready.channel.ratings)
+    model = None if ready.twin is None else ModelWatch(ready.twin.ledger)
+    listeners = [journal_writer(journal, engine, waits=ready.speed == "max")]
+    if model is not None:
+        listeners.append(lambda answer: model.hear(answer.events))
+    if on_progress is not None:
+        listeners.append(ProgressWatch(run_id, folder, engine, on_progress).hear)
+
+    def on_answer(answer: Answer) -> None:
+        for listener in listeners:
+            listener(answer)
+
+    run = RunLoop(engine, ready.channel, on_answer)
+    stops.to(run.request_stop)
+    ended = await run.run()
+    return _finish(journal, folder, run_id, ended, model)
+
+
+def _wall(ready: _Ready, loop: asyncio.AbstractEventLoop, start_unix: float) -> Wall:
+    if ready.speed == 1.0 and ready.twin is None:
+        return host_wall(loop.time, loop.time())
+    return virtual_wall(start_unix)
+
+
+def journal_writer(
+    journal: journals.Journal, engine: Engine, waits: bool
+) -> Callable[[Answer], None]:
+    """What writes each answer with the state that belongs to it.
+
+    A boundary is committed at once. In virtual time (`waits`) the run stands still while the disk
+    catches up, so that memory stays flat.
+    """
+    next_checkpoint_s = 0.0
+
+    def write(answer: Answer) -> None:
+        nonlocal next_checkpoint_s
+        checkpoint = None
+        now = time.monotonic()
+        if answer.boundary or now >= next_checkpoint_s:
+            next_checkpoint_s = now + CHECKPOINT_S
+            # while a command is out, what its answer will settle is in no state yet
+            checkpoint = None if answer.commands else to_json(engine.state)
+        if answer.rows or answer.events or checkpoint is not None:
+            journal.write(answer.rows, answer.events, checkpoint)
+        if waits and journal.backlog > BACKLOG_ROWS:
+            journal.commit().result()
+        elif answer.boundary:
+            journal.commit()
+
+    return write
+
+
+def _finish(
+    journal: journals.Journal,
+    folder: Path,
+    run_id: str,
+    ended: Ended,
+    model: ModelWatch | None,
+) -> RunResult:
+    from labctl.show.figures import figures_of_run
+
+    exit_code = EXIT_CODES[ended.outcome]
+    if isinstance(ended.error, journals.StorageFault):
+        exit_code = STORAGE_FAULT
+    try:
+        journal.close(ended.outcome, ended.reason)
+    except journals.StorageFault:
+        exit_code = STORAGE_FAULT
+    figures = figures_of_run(folder)
+    return RunResult(
+        run=run_id,
+        folder=folder,
+        outcome=ended.outcome,
+        reason=ended.reason,
+        cycles=figures["cycles"],
+        groups=figures["groups"],
+        model=None if model is None else model.result(),
+        exit_code=exit_code,
+    )

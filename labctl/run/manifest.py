@@ -1,0 +1,73 @@
+"""What a run's manifest says: what was asked, on what, with which limits, by which program."""
+
+import hashlib
+import os
+import platform
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+
+from labctl.run.request import RunRequest
+from labctl_drivers.vocabulary import Opened
+from labctl_protocols.plan import Plan
+
+
+def manifest_of(
+    request: RunRequest, plan: Plan, opened: Opened, *, run: str, start_unix: float, simulated: bool
+) -> dict[str, object]:
+    """The manifest as plain JSON; limits in V, A and K, times in UTC seconds."""
+    channel = request.channels["main"]
+    text = request.protocol.text
+    return {
+        "run": run,
+        "simulated": simulated,
+        "start_unix": start_unix,
+        "bench": request.bench.name,
+        "channel": channel,
+        "protocol": {
+            "name": plan.name,
+            "title": plan.title,
+            "text": text,
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "parameters": dict(plan.parameters),
+        },
+        "cell": cell_of(request, plan),
+        "limits": asdict(plan.limits),
+        "instrument": {
+            **asdict(opened.identity),
+            "driver": request.bench.driver_of(channel),
+            "resource": request.bench.resource_of(channel),
+        },
+        "simulation": simulation_of(request) if simulated else None,
+        "program": {
+            "labctl": version("labctl-bench"),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+        },
+        "host": {"name": socket.gethostname(), "pid": os.getpid()},
+    }
+
+
+def cell_of(request: RunRequest, plan: Plan) -> dict[str, object]:
+    """The cell's record as written, with the figures that the plan was bound to."""
+    cell = request.cell
+    return {
+        "id": cell.id,
+        "kind": plan.kind,
+        "metal": plan.metal,
+        "area_cm2": plan.area_cm2,
+        "nominal_Ah": plan.nominal_Ah,
+        "inventory_Ah": plan.inventory_Ah,
+        "text": cell.text,
+    }
+
+
+def simulation_of(request: RunRequest) -> Mapping[str, object]:
+    """What the simulated bench was made of, so that the run can be had again."""
+    return {
+        "model": request.model,
+        "parameters": dict(request.model_parameters),
+        "seed": request.seed,
+        "speed": request.speed,
+    }

@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM ask for an orderly end; asking again skips nothing (S6)."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+Stop = Callable[[str], None]
+
+
+class Stops:
+    """Passes the operator's signals to whoever can end the run now."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._stop: Stop | None = None
+        self.asked: str | None = None
+
+    def to(self, stop: Stop) -> None:
+        """From now on this ends the run; a signal that came before is passed on at once."""
+        self._stop = stop
+        if self.asked is not None:
+            stop(self.asked)
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """While inside, SIGINT and SIGTERM (and SIGHUP where it exists) are requests to stop."""
+        names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+        for name in names:
+            signal.signal(getattr(signal, name), self._signalled)
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(getattr(signal, name), handler)
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        reason = f"stopped by the operator ({signal.Signals(number).name})"
+        self._loop.call_soon_threadsafe(self._ask, reason)
+
+    def _ask(self, reason: str) -> None:
+        if self.asked is None:
+            self.asked = reason
+        if self._stop is not None:
+            self._stop(reason)

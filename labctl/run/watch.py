@@ -1,0 +1,75 @@
+"""Snapshots of a running run for people, at most five times per host second."""
+
+import time
+from pathlib import Path
+
+from labctl.run.request import OnProgress, Snapshot
+from labctl_protocols.decisions import Answer
+from labctl_protocols.engine import Engine
+
+PERIOD_S = 0.2
+
+
+class ProgressWatch:
+    """Turns the engine's state into snapshots. Never decides anything."""
+
+    def __init__(self, run: str, folder: Path, engine: Engine, tell: OnProgress) -> None:
+        self._run = run
+        self._folder = folder
+        self._engine = engine
+        self._tell = tell
+        self._next_s = 0.0
+        self._ce: tuple[float | None, float | None] = (None, None)
+        self._note = ""
+
+    def hear(self, answer: Answer) -> None:
+        """Take what the engine answered; show how the run stands if it is time."""
+        for event in answer.events:
+            if event.kind in ("cycle", "group_left") and event.data.get("ce") is not None:
+                self._ce = (_number(event.data["ce"]), _number(event.data["u_ce"]))
+            elif event.kind in ("limit", "detector", "fault", "mark"):
+                self._note = str(event.data["text"])
+        now = time.monotonic()
+        if now < self._next_s and answer.ended is None:
+            return
+        self._next_s = now + PERIOD_S
+        self._tell(self._snapshot(answer))
+
+    def _snapshot(self, answer: Answer) -> Snapshot:
+        state = self._engine.state
+        step, seen = state.step, state.output.now
+        return Snapshot(
+            run=self._run,
+            folder=self._folder,
+            elapsed_s=state.now_s - state.started_s,
+            step="" if step is None else self._engine.nodes[step.node].path,
+            cycle=state.cycles.number,
+            voltage_V=None if seen is None else seen.voltage_V,
+            current_A=None if seen is None else seen.current_A,
+            ce=self._ce[0],
+            u_ce=self._ce[1],
+            left_s=self._step_left_s(),
+            note=self._note,
+            outcome=answer.ended,
+        )
+
+    def _step_left_s(self) -> float | None:
+        """Until the running step's earliest time or charge end, at the current now flowing."""
+        from labctl_protocols.engine.ends import Progress, seconds_to
+        from labctl_protocols.engine.steps import until_of
+
+        state = self._engine.state
+        step, now = state.step, state.output.now
+        if step is None or now is None:
+            return None
+        progress = Progress(step.sign, step.started_s, step.targets, state.output.before, now)
+        seconds = [
+            seconds_to(end.kind, target, progress)
+            for end, target in zip(until_of(self._engine, step), step.targets, strict=True)
+            if target is not None and end.kind in ("time", "charge")
+        ]
+        return min((s for s in seconds if s is not None and s >= 0), default=None)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 import pytest_asyncio
@@ -35,7 +35,6 @@ async def _loop_is_left_empty() -> AsyncIterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_task_left_pending(request: pytest.FixtureRequest) -> Iterator[None]:
+def _no_task_left_pending(request: pytest.FixtureRequest) -> None:
     if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
         request.getfixturevalue("_loop_is_left_empty")
-    yield

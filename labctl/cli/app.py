@@ -67,7 +67,7 @@ def run_command(arguments: list[str]) -> int:
         return _tell(["stopped"], STOPPED)
     except BrokenPipeError:
         return _reader_left()
-    except Exception as error:  # noqa: BLE001 - what the user sees is decided in one place
+    except Exception as error:  # what the user sees is decided in one place
         from labctl.cli.failure import lines_and_code
 
         if debug:

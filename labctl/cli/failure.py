@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from labctl.cli.exits import BAD_INPUT, BUG, FAULT, STORAGE, Refused
 
-BUG_LINE = "labctl: this is a bug in labctl: {name}: {text} (run it again with --debug and report it)"
+BUG_LINE = (
+    "labctl: this is a bug in labctl: {name}: {text} (run it again with --debug and report it)"
+)
 
 
 def lines_and_code(error: BaseException) -> tuple[list[str], int]:
@@ -23,7 +25,7 @@ def lines_and_code(error: BaseException) -> tuple[list[str], int]:
 def _known() -> Iterator[tuple[type[BaseException], int]]:
     from labctl.journal.errors import JournalError, StorageFault
     from labctl_drivers.errors import InstrumentError
-    from labctl_protocols.yaml12 import ProtocolError
+    from labctl_protocols.problems import ProtocolError
 
     yield ProtocolError, BAD_INPUT
     yield StorageFault, STORAGE
@@ -32,7 +34,7 @@ def _known() -> Iterator[tuple[type[BaseException], int]]:
 
 
 def _lines(error: BaseException) -> list[str]:
-    from labctl_protocols.yaml12 import ProtocolError
+    from labctl_protocols.problems import ProtocolError
 
     if isinstance(error, ProtocolError):
         return [str(problem) for problem in error.problems]

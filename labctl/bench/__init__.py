@@ -1,0 +1,26 @@
+"""What is connected to this PC: the bench file, and how its channels are opened."""
+
+from labctl.bench.model import (
+    Bench,
+    BenchError,
+    Instrument,
+    Mqtt,
+    Secret,
+    Simulate,
+    Terminals,
+    default_bench,
+)
+from labctl.bench.parse import load_bench, parse_bench
+
+__all__ = [
+    "Bench",
+    "BenchError",
+    "Instrument",
+    "Mqtt",
+    "Secret",
+    "Simulate",
+    "Terminals",
+    "default_bench",
+    "load_bench",
+    "parse_bench",
+]

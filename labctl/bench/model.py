@@ -1,0 +1,121 @@
+"""A bench as values: instruments, channels, where data and messages go."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+IN_MEMORY = "sim"
+"""The resource of an instrument that is simulated inside this process."""
+DEFAULT_DRIVER = "keithley-2450"
+DEFAULT_PORT = 5025
+DEFAULT_PREFIX = "lab"
+
+
+class BenchError(Exception):
+    """The bench cannot be used as asked. Nothing has been driven."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a secret is; never what it is."""
+
+    kind: Literal["env", "file"]
+    name: str
+
+    def reveal(self) -> str:
+        """Read the secret. Raises BenchError that names the place."""
+        if self.kind == "env":
+            value = os.environ.get(self.name)
+            if not value:
+                raise BenchError(f"the environment variable {self.name} is not set")
+            return value
+        try:
+            return Path(self.name).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BenchError(f"cannot read the secret in {self.name}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """The broker that this bench's channels publish to."""
+
+    url: str
+    username: str | None = None
+    password: Secret | None = None
+    prefix: str = DEFAULT_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Simulate:
+    """An instrument's simulated twin. `model` None fits the cell; `cell` is a file or a name."""
+
+    model: str | None = None
+    cell: str | None = None
+    serve: Literal["tcp", "pty"] = "tcp"
+    port: int = DEFAULT_PORT
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One address. `options` are the driver's own settings, as text."""
+
+    name: str
+    driver: str
+    resource: str
+    serial: str | None = None
+    simulate: Simulate | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminals:
+    """A channel: one pair of terminals of an instrument."""
+
+    name: str
+    instrument: str
+    channel: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Everything that is connected to this PC."""
+
+    name: str
+    instruments: Mapping[str, Instrument]
+    channels: Mapping[str, Terminals]
+    data: Path | None = None
+    mqtt: Mqtt | None = None
+    folder: Path = Path()
+
+    def instrument_of(self, channel: str) -> Instrument:
+        """The instrument behind a channel. Raises BenchError naming the known channels."""
+        terminals = self.channels.get(channel)
+        if terminals is None:
+            known = ", ".join(self.channels)
+            raise BenchError(f"the bench {self.name} has no channel {channel!r}; it has {known}")
+        return self.instruments[terminals.instrument]
+
+    def is_in_memory(self, channel: str) -> bool:
+        """Whether the channel's instrument is simulated inside this process."""
+        return self.instrument_of(channel).resource == IN_MEMORY
+
+    def driver_of(self, channel: str) -> str:
+        """The driver's entry-point name."""
+        return self.instrument_of(channel).driver
+
+    def resource_of(self, channel: str) -> str:
+        """The resource string."""
+        return self.instrument_of(channel).resource
+
+
+def default_bench(driver: str = DEFAULT_DRIVER) -> Bench:
+    """The bench that is used when none is named: one simulated instrument in memory."""
+    return Bench(
+        name="bench",
+        instruments={"smu": Instrument("smu", driver, IN_MEMORY, simulate=Simulate())},
+        channels={"A1": Terminals("A1", "smu")},
+    )

@@ -19,7 +19,7 @@ from labctl.journal.reader import (
     readings,
 )
 from labctl.journal.runs import find_run, list_runs, new_run_id
-from labctl.journal.writer import Journal, create, reopen
+from labctl.journal.writer import Journal, create, keep_cursor, reopen
 
 __all__ = [
     "Closing",
@@ -38,6 +38,7 @@ __all__ = [
     "find_run",
     "host_wall",
     "is_live",
+    "keep_cursor",
     "list_runs",
     "new_run_id",
     "read_manifest",

@@ -1,5 +1,6 @@
 """The one writer of a journal: the caller leaves things here, a thread makes them durable."""
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -86,6 +87,15 @@ def reopen(folder: Path, wall: Wall) -> "Journal":
         hold.close()
         raise
     return Journal(folder, database, hold, wall, rows, events)
+
+
+def keep_cursor(folder: Path, follower: str, value: str) -> None:
+    """Keep a follower's place in the journal of a run that is over. Never raises.
+
+    What is not kept is published once more.
+    """
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(_connect(folder)) as database:
+        database.execute(schema.KEEP_CURSOR, (follower, value))
 
 
 def _connect(folder: Path) -> sqlite3.Connection:
@@ -209,10 +219,12 @@ class Journal:
         return self.commit()
 
     def set_cursor(self, follower: str, value: str) -> None:
-        """Keep a follower's place with the next commit. Never raises, never waits (S7)."""
+        """Keep a follower's place with the next commit of readings. Never raises (S7)."""
+        if not self._thread.is_alive():
+            keep_cursor(self.folder, follower, value)
+            return
         with self._lock:
             self._batch.cursors[follower] = value
-        self._something.set()
 
     def close(self, outcome: str | None, reason: str = "") -> None:
         """Make everything durable, with the run's outcome, and let go of the journal. Idempotent.

@@ -1,25 +1,28 @@
 """The command table, and the one place where exceptions become exit codes."""
 
+import difflib
 import os
 import sys
 
 import cyclopts
 
-from labctl.cli.exits import BAD_INPUT, STOPPED
+from labctl.cli.exits import BAD_INPUT, STOPPED, Refused
 
 HELP = """\
 Runs tests of anode-free metal cells from a YAML protocol on any instrument.
 
-Without hardware the same stack runs on simulated instruments holding simulated cells:
+Without hardware the same stack runs on simulated instruments that hold
+simulated cells:
 
     labctl run na-cu-reservoir-ce --cell na-cu-half
     labctl cycles RUN
 """
 
 EPILOGUE = """\
-`labctl COMMAND --help` shows a command with examples. `--debug` with any command shows the
-traceback of an error. Exit codes: 0 completed, 2 bad input, 3 a limit or detector, 4 instrument
-or link, 5 storage, 6 integrity, 70 a bug, 130 stopped by the operator.
+`labctl COMMAND --help` shows a command with examples; `--debug` with any
+command shows the traceback of an error. Exit codes: 0 completed, 2 bad input,
+3 a limit or detector, 4 instrument or link, 5 storage, 6 integrity, 70 a bug,
+130 stopped by the operator.
 """
 
 COMMANDS = {
@@ -37,8 +40,11 @@ COMMANDS = {
 }
 
 
-def make_app() -> cyclopts.App:
-    """The app with its commands, none of them imported yet."""
+def make_app(called: str = "") -> cyclopts.App:
+    """The app with its commands, none of them imported yet.
+
+    The command that is `called` tells its own help, the others show their summary.
+    """
     app = cyclopts.App(
         name="labctl",
         help=HELP,
@@ -51,15 +57,21 @@ def make_app() -> cyclopts.App:
         print_error=False,
     )
     for name, (where, summary) in COMMANDS.items():
-        app.command(where, name=name, help=summary)
+        if name == called:
+            app.command(where, name=name)
+        else:
+            app.command(where, name=name, help=summary)
     return app
 
 
 def run_command(arguments: list[str]) -> int:
     """Run one command; every exception ends here as an exit code and one line per error."""
     arguments, debug = _without_debug(arguments)
+    called = next(iter(arguments), "")
     try:
-        code = make_app()(arguments)
+        if called and not called.startswith("-"):
+            _refuse_unknown(called)
+        code = make_app(called)(arguments)
         sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         return _tell([_in_one_line(error)], BAD_INPUT)
@@ -76,6 +88,13 @@ def run_command(arguments: list[str]) -> int:
             traceback.print_exc()
         return _tell(*lines_and_code(error))
     return code if isinstance(code, int) else 0
+
+
+def _refuse_unknown(called: str) -> None:
+    if called not in COMMANDS:
+        close = difflib.get_close_matches(called, COMMANDS, n=1)
+        hint = f"did you mean {close[0]}?" if close else "labctl --help lists them"
+        raise Refused(f"there is no command {called!r} ({hint})")
 
 
 def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:

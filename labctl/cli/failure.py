@@ -23,22 +23,27 @@ def lines_and_code(error: BaseException) -> tuple[list[str], int]:
 
 
 def _known() -> Iterator[tuple[type[BaseException], int]]:
+    from labctl.bench.model import BenchError
     from labctl.journal.errors import JournalError, StorageFault
     from labctl_drivers.errors import InstrumentError
     from labctl_protocols.problems import ProtocolError
 
     yield ProtocolError, BAD_INPUT
+    yield BenchError, BAD_INPUT
     yield StorageFault, STORAGE
     yield JournalError, BAD_INPUT
     yield InstrumentError, FAULT
 
 
 def _lines(error: BaseException) -> list[str]:
+    from labctl_drivers.errors import InstrumentError
     from labctl_protocols.problems import ProtocolError
 
     if isinstance(error, ProtocolError):
         return [str(problem) for problem in error.problems]
-    return [f"labctl: {type(error).__name__}: {error}"]
+    if isinstance(error, InstrumentError):
+        return [f"labctl: {type(error).__name__}: {error}"]
+    return [f"labctl: {error}"]
 
 
 def _prefixed(line: str) -> str:

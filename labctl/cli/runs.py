@@ -1,0 +1,114 @@
+"""`labctl runs`, `labctl show`, `labctl why`: what was run, how it went, why steps ended."""
+
+from collections.abc import Sequence
+
+from labctl.cli.options import DEFAULT_DATA, DataOption, JsonOption, RunName
+from labctl.cli.output import print_json, print_lines
+from labctl.journal import Reader, find_run
+from labctl.show.columns import in_columns
+from labctl.show.run import flat, run_rows, summary
+from labctl.show.values import Data, figure, number, part, parts, text
+from labctl.show.why import why_document, why_lines
+from labctl.show.words import duration_text
+
+ROW_KEYS = ("run", "started", "protocol", "cell", "channel", "outcome")
+
+
+def runs(*, data: DataOption = DEFAULT_DATA, json: JsonOption = False) -> int:
+    """List the runs in the data folder, oldest first.
+
+    A run without an end is `running` while its program lives, else `lost`. Runs on simulated
+    benches are marked.
+
+    For example:
+
+        labctl runs
+        labctl runs --data /srv/cells --json
+    """
+    rows = run_rows(data)
+    if json:
+        print_json({"data": str(data), "runs": rows})
+        return 0
+    if not rows:
+        print_lines([f"no runs in {data}"])
+        return 0
+    told = [[*(text(row, key) for key in ROW_KEYS), _simulated(row)] for row in rows]
+    print_lines(in_columns([*ROW_KEYS, ""], told))
+    return 0
+
+
+def show(run: RunName, /, *, data: DataOption = DEFAULT_DATA, json: JsonOption = False) -> int:
+    """Summarise a run: what was run on what, how it ended, the figures of its groups.
+
+    For example:
+
+        labctl show 20261123-1412
+        labctl show data/20261123-141200-na-cu-reservoir-ce-5f2a --json
+    """
+    told = summary(find_run(data, run))
+    if json:
+        print_json(told)
+        return 0
+    print_lines(_summary_lines(told))
+    return 0
+
+
+def why(run: RunName, /, *, data: DataOption = DEFAULT_DATA, json: JsonOption = False) -> int:
+    """Say why each step of a run ended: the condition that fired, and those that had not yet.
+
+    For example:
+
+        labctl why 20261123-1412
+        labctl why 20261123-1412 --json
+    """
+    with Reader(find_run(data, run)) as reader:
+        name = text(reader.manifest(), "run")
+        entries = why_document(reader.events())
+    if json:
+        print_json({"run": name, "ends": entries})
+        return 0
+    print_lines(line for entry in entries for line in why_lines(entry))
+    return 0
+
+
+def _simulated(row: Data) -> str:
+    return "simulated" if row.get("simulated") is True else ""
+
+
+def _summary_lines(told: Data) -> list[str]:
+    protocol, cell = part(told, "protocol"), part(told, "cell")
+    instrument = part(told, "instrument")
+    elapsed = number(told, "elapsed_s")
+    lines = [
+        f"run        {text(told, 'run')}" + ("  (simulated)" if told.get("simulated") else ""),
+        f"folder     {text(told, 'folder')}",
+        f"started    {text(told, 'started')}",
+        f"protocol   {text(protocol, 'name')}  {text(protocol, 'title')}".rstrip(),
+        f"cell       {text(cell, 'id')}  {text(cell, 'kind')} {text(cell, 'metal')}".rstrip(),
+        f"channel    {text(told, 'bench')}/{text(told, 'channel')}",
+        f"instrument {' '.join(str(value) for value in instrument.values() if value)}",
+        f"limits     {flat(part(told, 'limits'))}",
+        f"outcome    {text(told, 'outcome')}: {text(told, 'reason')}",
+        f"elapsed    {'–' if elapsed is None else duration_text(elapsed)}",
+        f"recorded   {told['readings']} readings, {told['steps']} steps, {told['cycles']} cycles",
+    ]
+    lines += [f"{text(each, 'kind'):10} {text(each, 'text')}" for each in parts(told, "faults")]
+    return lines + group_lines(parts(told, "groups"))
+
+
+def group_lines(groups: Sequence[Data]) -> list[str]:
+    """The groups' figures as a table; nothing where there are no groups."""
+    rows = [
+        [
+            text(group, "label"),
+            text(group, "class"),
+            figure(number(part(group, "first"), "charge_mAh"), ".4f"),
+            figure(number(part(group, "second"), "charge_mAh"), ".4f"),
+            figure(number(group, "ce_percent"), ".3f"),
+            figure(number(group, "u_ce_percent"), ".3f"),
+            "" if group.get("complete") else "interrupted",
+        ]
+        for group in groups
+    ]
+    head = ["group", "class", "first/mAh", "second/mAh", "CE/%", "±/%", ""]
+    return in_columns(head, rows) if rows else []

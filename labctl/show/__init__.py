@@ -1,0 +1,1 @@
+"""Reading runs back: what a journal says, for people and as JSON. Nothing here writes."""

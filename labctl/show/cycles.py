@@ -1,0 +1,118 @@
+"""Per-cycle and per-group figures as the engine journalled them: the JSON of design §10."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from labctl.show.values import Data, number, part, scaled, text
+
+SENSE_OF_KIND = {
+    "half": "plate-first",
+    "anode-free": "charge-first",
+    "full": "charge-first",
+    "cathode-half": "charge-first",
+    "symmetric": "plate-first",
+}
+
+
+class Told(Protocol):
+    """An event as the engine tells it or as the journal gives it back."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of event it is."""
+
+    @property
+    def data(self) -> Data:
+        """What it says."""
+
+
+def cycles_document(events: Iterable[Told]) -> dict[str, object]:
+    """Sense, cycles, groups, lead-in and open halves of a run.
+
+    `lead_in` is the run's first such half and `open` its last, null where there is none; `halves`
+    has all of them, with their class and group, for protocols with several groups.
+    """
+    cycles: list[dict[str, object]] = []
+    groups: list[dict[str, object]] = []
+    halves: list[dict[str, object]] = []
+    kind = ""
+    for event in events:
+        if event.kind == "run_started":
+            kind = text(event.data, "kind")
+        elif event.kind == "cycle":
+            cycles.append(cycle_json(event.data))
+        elif event.kind == "group_left":
+            groups.append(group_json(event.data))
+        elif event.kind == "half":
+            halves.append(apart_json(event.data))
+    lead_ins = [half for half in halves if half["role"] == "lead_in"]
+    opens = [half for half in halves if half["role"] == "open"]
+    return {
+        "sense": sense_of(cycles, kind),
+        "cycles": cycles,
+        "lead_in": lead_ins[0] if lead_ins else None,
+        "open": opens[-1] if opens else None,
+        "groups": groups,
+        "halves": halves,
+    }
+
+
+def sense_of(cycles: list[dict[str, object]], cell_kind: str) -> str | None:
+    """Which half comes first: as the cycles were paired, else as the cell's kind says."""
+    for cycle in cycles:
+        first = cycle["first"]
+        if isinstance(first, dict) and first.get("kind"):
+            return f"{first['kind']}-first"
+    return SENSE_OF_KIND.get(cell_kind)
+
+
+def cycle_json(data: Data) -> dict[str, object]:
+    """A `cycle` event in mAh and percent."""
+    return {
+        "cycle": data.get("cycle"),
+        "class": data.get("class"),
+        "group": data.get("group"),
+        "complete": data.get("complete"),
+        "first": half_json(part(data, "first")),
+        "second": half_json(part(data, "second")),
+        "ce_percent": scaled(data, "ce", 100.0),
+        "u_ce_percent": scaled(data, "u_ce", 100.0),
+        "flags": data.get("flags", []),
+    }
+
+
+def group_json(data: Data) -> dict[str, object]:
+    """A `group_left` event in mAh and percent."""
+    first, second = part(data, "first"), part(data, "second")
+    return {
+        "label": data.get("label"),
+        "class": data.get("class"),
+        "path": data.get("path"),
+        "pair": data.get("pair"),
+        "complete": data.get("complete"),
+        "first": half_json(first) if first else None,
+        "second": half_json(second) if second else None,
+        "ce_percent": scaled(data, "ce", 100.0),
+        "u_ce_percent": scaled(data, "u_ce", 100.0),
+    }
+
+
+def half_json(data: Data) -> dict[str, object]:
+    """A half cycle in mAh and mWh, unsigned."""
+    return {
+        "kind": data.get("kind"),
+        "charge_mAh": scaled(data, "charge_Ah", 1000.0),
+        "energy_mWh": scaled(data, "energy_Wh", 1000.0),
+        "duration_s": number(data, "duration_s"),
+        "mean_voltage_V": number(data, "mean_voltage_V"),
+    }
+
+
+def apart_json(data: Data) -> dict[str, object]:
+    """A `half` event: one that has no partner."""
+    return {
+        "role": data.get("role"),
+        "class": data.get("class"),
+        "group": data.get("group"),
+        **half_json(part(data, "half")),
+    }

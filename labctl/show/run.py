@@ -1,0 +1,102 @@
+"""One run's summary, and the list of runs."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labctl.journal import Reader, list_runs
+from labctl.journal.errors import JournalError
+from labctl.journal.reader import is_live
+from labctl.show.cycles import cycles_document
+from labctl.show.values import number, part, text
+
+
+def run_row(folder: Path) -> dict[str, object]:
+    """A run in one row: what `labctl runs` lists. A journal that cannot be read says why."""
+    try:
+        with Reader(folder) as reader:
+            manifest = reader.manifest()
+            outcome, reason = outcome_of(reader, folder)
+    except JournalError as error:
+        return {"run": folder.name, "folder": str(folder), "outcome": "?", "reason": str(error)}
+    return {
+        "run": text(manifest, "run") or folder.name,
+        "folder": str(folder),
+        "started": iso_time(number(manifest, "start_unix")),
+        "protocol": text(part(manifest, "protocol"), "name"),
+        "cell": text(part(manifest, "cell"), "id"),
+        "bench": text(manifest, "bench"),
+        "channel": text(manifest, "channel"),
+        "simulated": manifest.get("simulated"),
+        "outcome": outcome,
+        "reason": reason,
+    }
+
+
+def run_rows(data: Path) -> list[dict[str, object]]:
+    """All runs of a data folder, oldest first."""
+    return [run_row(folder) for folder in list_runs(data)]
+
+
+def outcome_of(reader: Reader, folder: Path) -> tuple[str, str]:
+    """How the run ended: `running` while its program lives, `lost` when it died."""
+    closing = reader.closing()
+    if closing is not None:
+        return closing.outcome, closing.reason
+    return ("running", "") if is_live(folder) else ("lost", "its program ended without closing it")
+
+
+def summary(folder: Path) -> dict[str, object]:
+    """What `labctl show` tells of a run."""
+    with Reader(folder) as reader:
+        manifest = reader.manifest()
+        outcome, reason = outcome_of(reader, folder)
+        events = list(reader.events())
+        readings, _ = reader.counts()
+        last = next(reader.readings(readings - 1), None) if readings else None
+    figures = cycles_document(events)
+    return {
+        "run": text(manifest, "run") or folder.name,
+        "folder": str(folder),
+        "started": iso_time(number(manifest, "start_unix")),
+        "simulated": manifest.get("simulated"),
+        "protocol": {name: part(manifest, "protocol").get(name) for name in PROTOCOL_KEYS},
+        "cell": {name: part(manifest, "cell").get(name) for name in CELL_KEYS},
+        "bench": text(manifest, "bench"),
+        "channel": text(manifest, "channel"),
+        "instrument": manifest.get("instrument"),
+        "limits": manifest.get("limits"),
+        "outcome": outcome,
+        "reason": reason,
+        "elapsed_s": None if last is None else last.t_s,
+        "readings": readings,
+        "steps": sum(event.kind == "step_ended" for event in events),
+        "faults": [
+            {"t_s": event.t_s, "kind": event.kind, **event.data}
+            for event in events
+            if event.kind in ("limit", "detector", "fault")
+        ],
+        "cycles": len(_list(figures["cycles"])),
+        "groups": figures["groups"],
+        "last_cycle": (_list(figures["cycles"]) or [None])[-1],
+    }
+
+
+PROTOCOL_KEYS = ("name", "title", "sha256", "parameters")
+CELL_KEYS = ("id", "kind", "metal", "area_cm2", "nominal_Ah", "inventory_Ah")
+
+
+def iso_time(unix_s: float | None) -> str | None:
+    """UTC to the second, as ISO 8601."""
+    if unix_s is None:
+        return None
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def flat(data: Mapping[str, object]) -> str:
+    """A mapping in one line, without what is unknown."""
+    return "  ".join(f"{name} {value}" for name, value in data.items() if value not in (None, {}))

@@ -1,0 +1,61 @@
+"""Why each step of a run ended: what fired, its values at the crossing, and the runners-up."""
+
+from collections.abc import Iterable, Mapping
+
+from labctl.journal.reader import RecordedEvent
+from labctl.show.values import Data, figure, number, part, parts, scaled, text
+from labctl.show.words import duration_text
+
+TOLD = ("limit", "detector", "fault", "operator", "note", "mark")
+
+
+def why_document(events: Iterable[RecordedEvent]) -> list[dict[str, object]]:
+    """Every step's end, and what was told between them, in order."""
+    entries: list[dict[str, object]] = []
+    for event in events:
+        if event.kind == "step_ended":
+            entries.append({"kind": "step", "t_s": event.t_s, **event.data})
+        elif event.kind in TOLD:
+            entries.append({"kind": event.kind, "t_s": event.t_s, **event.data})
+        elif event.kind == "run_ended":
+            entries.append({"kind": "run", "t_s": event.t_s, **event.data})
+    return entries
+
+
+def why_lines(entry: Mapping[str, object]) -> list[str]:
+    """An entry for people: one line, and one for each runner-up of a step."""
+    clock = duration_text(number(entry, "t_s") or 0.0)
+    kind = text(entry, "kind")
+    if kind == "step":
+        return [f"{clock}  {step_line(entry)}", *_runners_up(entry)]
+    if kind == "run":
+        return [f"{clock}  run {text(entry, 'outcome')}: {text(entry, 'reason')}"]
+    return [f"{clock}  {kind}: {text(entry, 'text') or text(entry, 'action')}"]
+
+
+def step_line(entry: Data) -> str:
+    """Which step ended, on what, after how long and how much, at which voltage and current."""
+    name = text(entry, "step_id") or text(entry, "step_type")
+    label = text(entry, "label")
+    if label and label not in name:
+        name += f" ({label})"
+    at = part(entry, "at")
+    crossing = number(at, "voltage_V")
+    parts_told = [
+        f"after {duration_text(number(entry, 'duration_s') or 0.0)}",
+        figure(scaled(entry, "capacity_Ah", 1000.0), ".4f", "mAh"),
+        "at " + figure(number(entry, "voltage_V") if crossing is None else crossing, ".4f", "V"),
+        figure(scaled(at, "current_A", 1000.0), "+.4f", "mA"),
+    ]
+    reason = text(entry, "reason") or text(entry, "ended")
+    driven = "" if entry.get("driven", True) else ", not driven"
+    return f"{name}: {reason}{driven}; {', '.join(parts_told)}"
+
+
+def _runners_up(entry: Data) -> list[str]:
+    lines = []
+    for other in parts(entry, "runners_up"):
+        stood = figure(number(other, "value"), ".6g")
+        target = figure(number(other, "target"), ".6g")
+        lines.append(f"    not yet: {text(other, 'text')} (stood at {stood}, target {target})")
+    return lines

@@ -6,13 +6,8 @@ from math import inf, isfinite
 from statistics import fmean, stdev
 
 from labctl_simulators.firmware.common import NONE
-from labctl_simulators.firmware.k2400_meter import (
-    ELEMENTS,
-    OHMS,
-    SENTINEL,
-    Meter2400,
-    Row,
-)
+from labctl_simulators.firmware.k2400_meter import Meter2400
+from labctl_simulators.firmware.k2400_state import ELEMENTS, OHMS, SENTINEL, Row
 from labctl_simulators.firmware.models import OVERRANGE, Quantity
 from labctl_simulators.firmware.scpi import (
     Argument,

@@ -9,7 +9,6 @@ from dataclasses import replace
 from math import inf, isinf
 
 from labctl_simulators.firmware.common import NONE
-from labctl_simulators.firmware.k2400_meter import BUFFER_MOST
 from labctl_simulators.firmware.k2400_sense import (
     LONG,
     Meter,
@@ -22,6 +21,7 @@ from labctl_simulators.firmware.k2400_sense import (
     set_four_wire,
     statistics_reply,
 )
+from labctl_simulators.firmware.k2400_state import BUFFER_MOST
 from labctl_simulators.firmware.models import Quantity
 from labctl_simulators.firmware.scpi import (
     Arguments,

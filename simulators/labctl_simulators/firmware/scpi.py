@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 D = TypeVar("D")
@@ -77,6 +78,7 @@ def expand(spec: str) -> list[str]:
     return expand(spec[: found.start()] + found[1] + spec[found.end() :]) + expand(without)
 
 
+@lru_cache(maxsize=1024)
 def forms(node: str) -> tuple[str, ...]:
     """Short and long form of a mnemonic such as `SOURce[1]`, upper case, with its suffixes."""
     stem, suffix = (node[:-3], True) if node.endswith("[1]") else (node, False)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator
 
 from labctl_simulators.ports import Firmware
@@ -19,7 +20,6 @@ class _Master:
         self._pace = pace
         self._waiting = bytearray()
         self._loop = asyncio.get_running_loop()
-        os.set_blocking(descriptor, False)
         self._loop.add_reader(descriptor, self._readable)
         pace.attach(self._write)
 
@@ -53,14 +53,13 @@ async def serve_pty(firmware: Firmware, speed: float = 1.0) -> AsyncIterator[str
     The host's end is kept open here too, so that a client may come, go and come again. Raises
     OSError where there are no pseudo-terminals (Windows).
     """
-    try:
-        import tty
-        from pty import openpty
-    except ImportError as missing:
-        raise OSError("this system has no pseudo-terminals: serve over TCP instead") from missing
+    if sys.platform == "win32":
+        raise OSError("Windows has no pseudo-terminals: serve over TCP instead")
+    import tty
 
-    master, slave = openpty()
+    master, slave = os.openpty()
     try:
+        os.set_blocking(master, False)
         tty.setraw(master)
         tty.setraw(slave)
         pace = Pace(firmware, speed, begin_at(firmware))

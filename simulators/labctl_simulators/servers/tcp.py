@@ -20,8 +20,7 @@ class _Port:
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._free = asyncio.Event()
-        self._free.set()
+        self._taken = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,11 +32,10 @@ class _Port:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(GRACE_S):
-                await self._free.wait()
+                await self._taken.acquire()
         except TimeoutError:
             writer.close()
             return
-        self._free.clear()
         self._pace.attach(writer.write)
         try:
             while data := await reader.read(CHUNK):
@@ -46,7 +44,7 @@ class _Port:
             pass  # a reset is one of the ways in which clients leave
         finally:
             self._pace.attach(None)
-            self._free.set()
+            self._taken.release()
             writer.close()
 
 

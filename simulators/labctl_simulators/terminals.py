@@ -16,9 +16,10 @@ from labctl_simulators.roots import rising_root
 
 STEEP_V = 2e-3
 EDGE_V = 1e-7
-SHORTEST_S = 1e-7
+EDGE_S = 1e-7
+FINEST_S = 2e-4  # no instrument integrates for less; what is steeper is only located, not traced
 FIRST_S = 1.0
-CURRENT_CHANGE = 0.2
+CURRENT_CHANGE = 0.04
 NEGLIGIBLE = 1e-6
 FAR = math.inf
 
@@ -119,17 +120,19 @@ class Terminals:
             flat_s = min(self._horizon(current_A), left_s)
             inside = regime.low + STEEP_V < before_V < regime.high - STEEP_V
             if inside and flat_s >= min(self._step_s, left_s):
-                self._step_s = max(flat_s, SHORTEST_S)
+                self._step_s = max(flat_s, self._step_s)
                 cell.step(flat_s, current_A)
                 return flat_s
         step_s = min(self._step_s, left_s)
         while True:
             after_V = _voltage_after(cell, step_s, current_A)
             moved_V = abs(after_V - before_V)
-            if moved_V <= STEEP_V or step_s <= SHORTEST_S:
+            if moved_V <= STEEP_V or step_s <= FINEST_S:
                 break
-            step_s = max(SHORTEST_S, step_s * max(0.05, 0.7 * STEEP_V / moved_V))
-        self._step_s = step_s * min(4.0, max(1.0, 0.7 * STEEP_V / (moved_V + 1e-9)))
+            step_s = max(FINEST_S, step_s * max(0.05, 0.7 * STEEP_V / moved_V))
+            self._step_s = step_s
+        growth = min(4.0, max(1.0, 0.7 * STEEP_V / (moved_V + 1e-9)))
+        self._step_s = max(self._step_s, step_s * growth)
         if not regime.low <= after_V <= regime.high:
             edge_V = regime.high if after_V > regime.high else regime.low
             step_s = _time_to_voltage(cell, current_A, edge_V, before_V, after_V, step_s)
@@ -146,10 +149,13 @@ class Terminals:
             larger_A = max(abs(before_A), abs(after_A))
             change = abs(after_A - before_A) / (larger_A + negligible_A)
             inside = regime.low <= after_A <= regime.high
-            if (change <= CURRENT_CHANGE and inside) or step_s <= SHORTEST_S:
+            finest_s = FINEST_S if inside else EDGE_S
+            if (inside and change <= CURRENT_CHANGE) or step_s <= finest_s:
                 break
-            step_s = max(SHORTEST_S, step_s * max(0.1, min(0.5, 0.7 * CURRENT_CHANGE / change)))
-        self._step_s = step_s * min(4.0, max(1.0, 0.7 * CURRENT_CHANGE / (change + 1e-3)))
+            step_s = max(finest_s, step_s * max(0.05, min(0.5, 0.7 * CURRENT_CHANGE / change)))
+            self._step_s = step_s
+        growth = min(4.0, max(1.0, 0.7 * CURRENT_CHANGE / (change + 1e-3)))
+        self._step_s = max(self._step_s, step_s * growth)
         self.cell.step(step_s, mean_A)
         self._last_A = after_A
         return step_s
@@ -193,7 +199,7 @@ def _time_to_voltage(
     """The time within `step_s` at which the voltage is on the far side of the edge, by 0.1 µV."""
     early_s, early_V = 0.0, before_V - edge_V
     late_s, late_V = step_s, after_V - edge_V
-    while abs(late_V) > EDGE_V and late_s - early_s > SHORTEST_S:
+    while abs(late_V) > EDGE_V and late_s - early_s > EDGE_S:
         part = early_V / (early_V - late_V)
         middle_s = early_s + (late_s - early_s) * min(0.95, max(0.05, part * 1.001))
         middle_V = _voltage_after(cell, middle_s, current_A) - edge_V

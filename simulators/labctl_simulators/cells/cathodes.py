@@ -68,7 +68,7 @@ def kfehcf(fraction: float) -> float:
 
 def mno2(fraction: float) -> float:
     """Zinc-rich manganese oxide against Zn, V."""
-    return 1.33 + _plateau(0.07, fraction, 0.10) - 0.08 * fraction + _ends(fraction, 0.7, 0.9)
+    return 1.33 + _plateau(0.07, fraction, 0.10) - 0.08 * fraction + _ends(fraction, 0.7, 0.8)
 
 
 def _plateau(half_step_V: float, fraction: float, width: float) -> float:

@@ -17,7 +17,7 @@ ROOM_K = 298.15
 FILM_BELOW_V = 1.2
 DEPLETION_mAh_cm2 = 1e-3
 BARE_BELOW = 1e-3
-REST_S = 300.0
+REST_S = 600.0
 NUCLEATION_RATED_mA_cm2 = 0.5
 NUCLEATION_BEND_mA_cm2 = 0.05
 NEW_PLATING_mAh_cm2 = 1e-3
@@ -128,6 +128,11 @@ class Electrode:
     def lost_Ah(self) -> float:
         """Metal and film charge that did not come back: dead, interphase, corroded."""
         return self.dead_Ah + self.interphase_Ah + self.corroded_Ah
+
+    @property
+    def resting_V(self) -> float:
+        """Potential that no current and no gradient would leave, V."""
+        return self._surface_V if self.bare else 0.0
 
     @property
     def film_ohm(self) -> float:
@@ -290,10 +295,11 @@ class Electrode:
         gain_A -= self._corrosion_A
         used_s = left_s
         after_Ah = self._metal_after(used_s, gain_A)
-        if after_Ah < least_Ah:
-            if current_A <= 0.0:
-                used_s = min(left_s, self._time_to_metal(least_Ah, gain_A))
+        if after_Ah < least_Ah and current_A <= 0.0:
+            used_s = min(left_s, self._time_to_metal(least_Ah, gain_A))
             after_Ah = least_Ah
+        elif gain_A < 0.0:
+            after_Ah = max(after_Ah, min(before_Ah, least_Ah))
         self._book_metal(before_Ah, after_Ah, current_A * used_s / 3600.0)
         if current_A <= 0.0 and after_Ah <= least_Ah:
             self._uncover(current_A)
@@ -337,7 +343,7 @@ class Electrode:
             return 0.0
         covered = exp(-self._grown_Ah / self._nucleation_Ah)
         loss_Ah = self._fixed_loss_Ah * covered * -expm1(-passed_Ah / self._nucleation_Ah)
-        return min(loss_Ah, 0.9 * (metal_Ah - BARE_BELOW * self._depletion_Ah))
+        return min(loss_Ah, 0.5 * metal_Ah)
 
     def _begin_plating(self) -> None:
         """A plating after a strip counts as the next cycle, and with it the yield settles."""

@@ -28,6 +28,10 @@ class Opposite(Protocol):
         """A copy for trial steps."""
 
     @property
+    def resting_V(self) -> float:
+        """Potential that no current and no gradient would leave, V."""
+
+    @property
     def held_Ah(self) -> float:
         """Metal that could still be plated from here."""
 
@@ -58,6 +62,11 @@ class Facing:
     def set_temperature(self, temperature_K: float) -> None:
         """Kinetics at this temperature."""
         self.electrode.set_temperature(temperature_K)
+
+    @property
+    def resting_V(self) -> float:
+        """Potential that no current and no gradient would leave, V."""
+        return self.electrode.resting_V
 
     @property
     def held_Ah(self) -> float:
@@ -96,8 +105,11 @@ class Cathode:
 
     def step(self, dt_s: float, current_A: float) -> None:
         """Let the current flow for that long."""
+        self.content_Ah = self._content_after(dt_s, current_A)
+
+    def _content_after(self, dt_s: float, current_A: float) -> float:
         content_Ah = self.content_Ah - current_A * dt_s / 3600.0
-        self.content_Ah = min(self._sites_Ah, max(0.0, content_Ah))
+        return min(self._sites_Ah, max(0.0, content_Ah))
 
     def horizon_s(self, current_A: float) -> float:
         """For how long the potential will surely move by less than 1 mV."""
@@ -106,7 +118,7 @@ class Cathode:
         here_V = self._curve(self.content_Ah / self._sites_Ah)
         longest_s = 300.0
         for _ in range(4):
-            content_Ah = self.content_Ah - current_A * longest_s / 3600.0
+            content_Ah = self._content_after(longest_s, current_A)
             moved_V = abs(self._curve(content_Ah / self._sites_Ah) - here_V)
             if moved_V <= HORIZON_V:
                 return longest_s
@@ -116,6 +128,11 @@ class Cathode:
     def set_temperature(self, temperature_K: float) -> None:
         """Thermal voltage only: the host's own kinetics stand for a resistance."""
         self._kinetic_V = self._per_K * temperature_K
+
+    @property
+    def resting_V(self) -> float:
+        """The open-circuit curve's value, V."""
+        return self._curve(self.content_Ah / self._sites_Ah)
 
     @property
     def held_Ah(self) -> float:

@@ -105,8 +105,8 @@ def lfp_graphite(soc: float) -> float:
     """Open-circuit voltage of an LFP-graphite cell, V; steep and straight outside 0 … 1."""
     inside = min(1.0, max(0.0, soc))
     graphite_V = 0.085 + 0.035 * (1.0 - inside) + 0.09 * exp(-inside / 0.15)
-    graphite_V += 0.8 * exp(-inside / 0.02) - 0.04 / (1.0 + exp((0.52 - inside) / 0.015))
-    return lfp(1.0 - 0.97 * inside) - graphite_V + 20.0 * (soc - inside)
+    graphite_V += 0.4 * exp(-inside / 0.02) - 0.04 / (1.0 + exp((0.52 - inside) / 0.015))
+    return lfp(0.985 - 0.975 * inside) - graphite_V + 20.0 * (soc - inside)
 
 
 def thevenin(size: CellSize, parameters: Mapping[str, float], seed: int) -> Thevenin:

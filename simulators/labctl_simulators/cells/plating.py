@@ -147,7 +147,8 @@ class PlatingCell:
     def _warm(self, dt_s: float, plating_A: float) -> None:
         """Heat at the electrodes and in the resistance against what the case gives off."""
         body = self._body
-        heat_W = plating_A * (self._across(plating_A) - self._across(0.0))
+        resting_V = self.opposite.resting_V - self.collector.resting_V
+        heat_W = plating_A * (self._across(plating_A) - resting_V)
         settled_K = body.ambient_K + heat_W / body.heat_loss_W_K
         decay = exp(-dt_s * body.heat_loss_W_K / body.heat_capacity_J_K)
         self.temperature_K = settled_K + (self.temperature_K - settled_K) * decay

@@ -7,7 +7,7 @@ from pathlib import Path
 from labctl.journal import Reader, list_runs
 from labctl.journal.errors import JournalError
 from labctl.journal.reader import is_live
-from labctl.show.cycles import cycles_document
+from labctl.show.figures import figures_of
 from labctl.show.values import number, part, text
 
 
@@ -54,7 +54,7 @@ def summary(folder: Path) -> dict[str, object]:
         events = list(reader.events())
         readings, _ = reader.counts()
         last = next(reader.readings(readings - 1), None) if readings else None
-    figures = cycles_document(events)
+    figures = figures_of(events)
     return {
         "run": text(manifest, "run") or folder.name,
         "folder": str(folder),
@@ -76,9 +76,9 @@ def summary(folder: Path) -> dict[str, object]:
             for event in events
             if event.kind in ("limit", "detector", "fault")
         ],
-        "cycles": len(_list(figures["cycles"])),
+        "cycles": len(figures["cycles"]),
         "groups": figures["groups"],
-        "last_cycle": (_list(figures["cycles"]) or [None])[-1],
+        "last_cycle": figures["cycles"][-1] if figures["cycles"] else None,
     }
 
 
@@ -91,10 +91,6 @@ def iso_time(unix_s: float | None) -> str | None:
     if unix_s is None:
         return None
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def flat(data: Mapping[str, object]) -> str:

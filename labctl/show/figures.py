@@ -1,9 +1,12 @@
 """Per-cycle and per-group figures as the engine journalled them: the JSON of design §10."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypedDict
 
 from labctl.show.values import Data, number, part, scaled, text
+
+Json = dict[str, object]
 
 SENSE_OF_KIND = {
     "half": "plate-first",
@@ -26,15 +29,33 @@ class Told(Protocol):
         """What it says."""
 
 
-def cycles_document(events: Iterable[Told]) -> dict[str, object]:
-    """Sense, cycles, groups, lead-in and open halves of a run.
+class Figures(TypedDict):
+    """`lead_in` is the run's first such half and `open` its last, null where there is none.
 
-    `lead_in` is the run's first such half and `open` its last, null where there is none; `halves`
-    has all of them, with their class and group, for protocols with several groups.
+    `halves` has all halves without a partner, with class and group, for runs of several groups.
     """
-    cycles: list[dict[str, object]] = []
-    groups: list[dict[str, object]] = []
-    halves: list[dict[str, object]] = []
+
+    sense: str | None
+    cycles: list[Json]
+    lead_in: Json | None
+    open: Json | None
+    groups: list[Json]
+    halves: list[Json]
+
+
+def figures_of_run(folder: Path) -> Figures:
+    """The figures in a run's journal, as they stand now. Raises JournalError."""
+    from labctl.journal import Reader
+
+    with Reader(folder) as reader:
+        return figures_of(reader.events())
+
+
+def figures_of(events: Iterable[Told]) -> Figures:
+    """Sense, cycles, groups, lead-in and open halves as a run's events tell them."""
+    cycles: list[Json] = []
+    groups: list[Json] = []
+    halves: list[Json] = []
     kind = ""
     for event in events:
         if event.kind == "run_started":
@@ -57,7 +78,7 @@ def cycles_document(events: Iterable[Told]) -> dict[str, object]:
     }
 
 
-def sense_of(cycles: list[dict[str, object]], cell_kind: str) -> str | None:
+def sense_of(cycles: list[Json], cell_kind: str) -> str | None:
     """Which half comes first: as the cycles were paired, else as the cell's kind says."""
     for cycle in cycles:
         first = cycle["first"]
@@ -66,7 +87,7 @@ def sense_of(cycles: list[dict[str, object]], cell_kind: str) -> str | None:
     return SENSE_OF_KIND.get(cell_kind)
 
 
-def cycle_json(data: Data) -> dict[str, object]:
+def cycle_json(data: Data) -> Json:
     """A `cycle` event in mAh and percent."""
     return {
         "cycle": data.get("cycle"),
@@ -81,7 +102,7 @@ def cycle_json(data: Data) -> dict[str, object]:
     }
 
 
-def group_json(data: Data) -> dict[str, object]:
+def group_json(data: Data) -> Json:
     """A `group_left` event in mAh and percent."""
     first, second = part(data, "first"), part(data, "second")
     return {
@@ -97,7 +118,7 @@ def group_json(data: Data) -> dict[str, object]:
     }
 
 
-def half_json(data: Data) -> dict[str, object]:
+def half_json(data: Data) -> Json:
     """A half cycle in mAh and mWh, unsigned."""
     return {
         "kind": data.get("kind"),
@@ -108,7 +129,7 @@ def half_json(data: Data) -> dict[str, object]:
     }
 
 
-def apart_json(data: Data) -> dict[str, object]:
+def apart_json(data: Data) -> Json:
     """A `half` event: one that has no partner."""
     return {
         "role": data.get("role"),

@@ -1,0 +1,136 @@
+"""Simulated twins of a bench's instruments: a firmware on its wire, a cell on its terminals."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal
+
+from labctl.bench.model import BenchError, Instrument, Simulate
+from labctl_simulators.ports import Cell, CellSize, Firmware, Ledger
+
+if TYPE_CHECKING:
+    from labctl_protocols.cell_record import CellRecord
+
+Kind = Literal["half", "anode-free", "full", "symmetric"]
+KINDS: Mapping[str, Kind] = {
+    "half": "half",
+    "anode-free": "anode-free",
+    "symmetric": "symmetric",
+}
+INSTRUMENT_PARAMETERS = ("instrument_error",)
+"""What `-m` says to the instrument; every other name goes to the cell model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A simulated instrument holding a simulated cell; `model` names the cell's model."""
+
+    firmware: Firmware
+    cell: Cell
+    model: str
+
+    def ledger(self) -> Ledger:
+        """The cell's own account at the present moment of the event loop."""
+        self.firmware.advance(_loop_time(0.0))
+        return self.cell.ledger()
+
+
+def make_twin(
+    instrument: Instrument,
+    cell: "CellRecord | None",
+    *,
+    model: str | None = None,
+    parameters: Mapping[str, float] | None = None,
+    seed: int = 0,
+    now: float | None = None,
+) -> Twin:
+    """The instrument's twin with a cell of the record's size behind it, from time `now` on.
+
+    `model` and `parameters` go before the bench's own `simulate` block; without a model in either,
+    it is the one that fits the record. Raises BenchError for what no simulator or model knows.
+    """
+    simulate = instrument.simulate or Simulate()
+    given = {**simulate.parameters, **(parameters or {})}
+    to_instrument = {name: given.pop(name) for name in INSTRUMENT_PARAMETERS if name in given}
+    _refuse_negative(to_instrument)
+    try:
+        name, made = _make_cell(model or simulate.model, cell, given, seed)
+    except ValueError as error:
+        raise BenchError(f"instrument {instrument.name}: {error}") from None
+    start = _loop_time(0.0) if now is None else now
+    firmware = _make_firmware(instrument, made, to_instrument, seed, start)
+    return Twin(firmware, made, name)
+
+
+def _make_cell(
+    model: str | None, cell: "CellRecord | None", parameters: Mapping[str, float], seed: int
+) -> tuple[str, Cell]:
+    from labctl_simulators.cells.names import default_model, split_model
+
+    size = size_of(cell)
+    if model is None:
+        if size is None:
+            raise ValueError("there is no cell: name a model or a cell's record")
+        model = default_model(size)
+    metal, kind = split_model(model)
+    factory = _load("labctl.cells", kind, "cell model")
+    if size is None:
+        size = CellSize(kind=KINDS.get(kind, "full"))
+    if metal is not None:
+        size = _with_metal(size, metal)
+    made: Cell = factory(size, parameters, seed)
+    return model, made
+
+
+def size_of(cell: "CellRecord | None") -> CellSize | None:
+    """What a cell's record tells its model; where the record is silent, the model's own size."""
+    if cell is None:
+        return None
+    sizes: dict[str, Any] = {
+        "metal": cell.metal,
+        "capacity_Ah": cell.capacity_Ah,
+        "inventory_Ah": cell.inventory_Ah,
+        "preplated_Ah": cell.preplated_Ah,
+        "collector": cell.collector,
+        "cathode": cell.cathode,
+    }
+    if cell.area_cm2 is not None:
+        sizes["area_cm2"] = cell.area_cm2
+    return CellSize(kind=cell.kind, **sizes)
+
+
+def _with_metal(size: CellSize, metal: Any) -> CellSize:  # noqa: ANN401 - a Literal of theirs
+    from dataclasses import replace
+
+    return replace(size, metal=metal)
+
+
+def _make_firmware(
+    instrument: Instrument, cell: Cell, options: Mapping[str, float], seed: int, now: float
+) -> Firmware:
+    from labctl_simulators.terminals import Terminals
+
+    maker = _load("labctl.simulators", instrument.driver, "simulator for the driver")
+    firmware: Firmware = maker(Terminals(cell, now), serial=instrument.serial, seed=seed, **options)
+    return firmware
+
+
+def _load(group: str, name: str, what: str) -> Any:  # noqa: ANN401 - whatever a plug-in offers
+    for found in entry_points(group=group, name=name):
+        return found.load()
+    known = ", ".join(sorted({found.name for found in entry_points(group=group)}))
+    raise BenchError(f"there is no {what} {name!r}; there are {known}")
+
+
+def _refuse_negative(options: Mapping[str, float]) -> None:
+    for name, value in options.items():
+        if value < 0:
+            raise BenchError(f"{name} = {value:g}: it cannot be negative")
+
+
+def _loop_time(otherwise: float) -> float:
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return otherwise

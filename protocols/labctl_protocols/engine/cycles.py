@@ -48,8 +48,9 @@ class Scope:
 class Cycles:
     """All scopes now open, innermost last, and the run's cycle figures.
 
-    `number` counts the first halves begun; `done` the complete cycles. `ce` and `second_As` are of
-    the last complete cycle; `reference_As` is the charge that counts as 100 % of retention.
+    `number` counts the first halves begun; `done` the complete cycles. `last_first` and
+    `last_second` are the halves of the last complete cycle, kept whole because the last gap's
+    charge comes after it; `reference_second` is the half that counts as 100 % of retention.
     """
 
     first_sign: int | None
@@ -59,9 +60,9 @@ class Cycles:
     )
     number: int = 0
     done: int = 0
-    ce: float | None = None
-    second_As: float | None = None
-    reference_As: float | None = None
+    last_first: Half | None = None
+    last_second: Half | None = None
+    reference_second: Half | None = None
 
     def open_group(self, scope: Scope) -> None:
         """Begin a group; inside a `total` group nothing is paired one by one."""
@@ -80,6 +81,10 @@ class Cycles:
         if self.first_sign is None:
             self.first_sign = sign
         scope = self.counting_scope
+        for outer in self.scopes:
+            if outer is scope:
+                break
+            self._close_half(outer, emit, accuracy)
         if scope.pair == "total":
             if sign == self.first_sign and scope.cycle == 0:
                 self.number += 1
@@ -92,9 +97,12 @@ class Cycles:
             scope.cycle = self.number
 
     def enter_step(
-        self, account: Account, sign: int, kind: str, at_voltage: bool, whole: bool
+        self, account: Account, sign: int, kind: str, at_voltage: bool | None, whole: bool
     ) -> list[Account]:
-        """Enter a step that ended; give the accounts that its last gap's charge also belongs to."""
+        """Enter a step that ended; give the accounts that its last gap's charge also belongs to.
+
+        `at_voltage` None leaves what the half was: a hold goes on at the voltage it was brought to.
+        """
         receivers = []
         for scope in self.scopes:
             total = self._total(scope, sign, kind)
@@ -106,10 +114,18 @@ class Cycles:
             if scope.building is None:
                 scope.building = Half(kind, sign)
             scope.building.account.merge(account)
-            scope.building.at_voltage = at_voltage
+            if at_voltage is not None:
+                scope.building.at_voltage = at_voltage
             scope.building.whole = scope.building.whole and whole
             receivers.append(scope.building.account)
         return receivers
+
+    def spoil(self) -> None:
+        """What is being measured now was not what it seemed: its figures do not count."""
+        for scope in self.scopes:
+            scope.whole = False
+            if scope.building is not None:
+                scope.building.whole = scope.building.at_voltage = False
 
     def _total(self, scope: Scope, sign: int, kind: str) -> Half:
         if sign == self.first_sign:
@@ -123,8 +139,7 @@ class Cycles:
     def close_group(self, emit: Emit, accuracy: Sequence[RangeAccuracy]) -> Scope:
         """End the innermost scope and tell what it gave."""
         scope = self.scopes[-1]
-        if scope.building is not None:
-            self._close_half(scope, emit, accuracy)
+        self._close_half(scope, emit, accuracy)
         if scope.waiting is not None:
             _tell_half("open", scope, scope.waiting, emit)
         counting = self.counting_scope is scope
@@ -176,29 +191,32 @@ class Cycles:
         if not whole:
             return
         self.done += 1
-        self.ce = coulombic_efficiency(first.account, second.account)
-        self.second_As = abs(second.account.charge_As)
+        self.last_first, self.last_second = first, second
         names_it = group_class == "cycle" if self.reference is None else label == self.reference
-        if self.reference_As is None and names_it:
-            self.reference_As = self.second_As
+        if self.reference_second is None and names_it:
+            self.reference_second = second
 
     def live_ce(self) -> float | None:
         """CE of the last cycle; a second half that ended at its voltage is taken as whole."""
-        scope = self.counting_scope
-        half = scope.building
-        if scope.waiting is not None and half is not None and half.at_voltage:
-            return coulombic_efficiency(scope.waiting.account, half.account)
-        return self.ce
+        first, second = self._last_pair()
+        if first is None or second is None:
+            return None
+        return coulombic_efficiency(first.account, second.account)
 
     def live_retention(self) -> float | None:
         """Charge of the last second half over the reference's; unknown before there are both."""
-        if not self.reference_As or self.second_As is None:
+        second = self._last_pair()[1]
+        if second is None or self.reference_second is None:
             return None
+        return coulombic_efficiency(self.reference_second.account, second.account)
+
+    def _last_pair(self) -> tuple[Half | None, Half | None]:
         scope = self.counting_scope
         half = scope.building
         if scope.waiting is not None and half is not None and half.at_voltage:
-            return abs(half.account.charge_As) / self.reference_As
-        return self.second_As / self.reference_As
+            if half.sign != self.first_sign and half.whole and scope.waiting.whole:
+                return scope.waiting, half
+        return self.last_first, self.last_second
 
 
 def cycle_flags(second: Half, pair: str, whole: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """When a step is over: crossings between the last two readings, the earliest wins."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ ORDER = {"voltage": 1, "current": 2, "charge": 3, "time": 4, "condition": 5}
 
 @dataclass(slots=True)
 class Sample:
-    """A reading as the engine keeps it; `charge_As` is the step's, unsigned in its direction."""
+    """A reading as the engine keeps it; `charge_As` is the step's, positive in its direction."""
 
     time_s: float
     voltage_V: float
@@ -44,7 +45,7 @@ def freeze_targets(until: Sequence[End], names: Names) -> list[float | None]:
     frozen: list[float | None] = []
     for end in until:
         value = None if end.kind == "condition" else end.expression.evaluate(names)
-        frozen.append(None if value is None else float(value))
+        frozen.append(None if value is None or math.isnan(value) else float(value))
     return frozen
 
 

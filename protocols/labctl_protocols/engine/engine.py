@@ -60,7 +60,8 @@ class Engine:
         state = self.state
         state.started_s = state.now_s = time_s
         state.frames = [Frame(ROOT)]
-        self.tell("run_started", {"protocol": self.plan.name, "title": self.plan.title})
+        plan = self.plan
+        self.tell("run_started", {"protocol": plan.name, "title": plan.title, "kind": plan.kind})
         self.apply(REST)
         return self._answer(None)
 
@@ -71,9 +72,9 @@ class Engine:
                 return self._on_reading(heard)
             case Applied(time_s):
                 self._output_changed(time_s)
-                if self.state.phase == "running":
+                if self.state.phase == "beginning":
                     self._step_begins(time_s)
-                return self._answer(time_s, boundary=True)
+                return self._answer(None if self._ending else time_s, boundary=True)
             case Stopping(time_s, outcome, reason):
                 self.state.now_s = max(self.state.now_s, time_s)
                 self.stop(outcome, reason)
@@ -85,14 +86,17 @@ class Engine:
 
     def _on_reading(self, reading: Reading) -> Answer:
         state = self.state
-        if state.phase in ("safing", "over"):
+        if state.awaiting or self._ending:
+            self._gap(reading.time_s, reading.voltage_V, reading.current_A)
             return self._answer(None)
         self._integrate(reading)
         if state.phase == "start":
             self._first_look(reading)
         elif state.phase == "open_circuit":
             state.open_circuit_V = reading.voltage_V
-            if not steps.drive(self):
+            if judge.contact_lost(reading):
+                steps.contact_loss(self, "at rest there is no cell to be seen")
+            elif not steps.drive(self):
                 walk_on(self)
         elif state.phase == "confirming":
             state.open_circuit_V = reading.voltage_V
@@ -106,7 +110,7 @@ class Engine:
         if step is None or now is None:
             raise RuntimeError("a reading came while no step was running")
         if step.type == "rest":
-            self.state.open_circuit_V = reading.voltage_V
+            self._look_at_rest(reading)
         limits = self.limits
         tripped = judge.limit_tripped(reading, limits, step, self.ratings)
         if tripped is not None:
@@ -132,12 +136,24 @@ class Engine:
                 self.ratings.reading_time_s,
                 node_until,
                 progress,
-                sides if step.sign > 0 else sides[::-1] if step.sign < 0 else (),
+                sides if step.sign else (),
+                self.state.trail_s,
             )
         )
 
+    def _look_at_rest(self, reading: Reading) -> None:
+        state = self.state
+        if judge.contact_lost(reading):
+            # one such reading may be the output settling: look again before the next drive
+            state.open_circuit_V, state.last_sign = None, 0
+        else:
+            state.open_circuit_V = reading.voltage_V
+
     def _on_off(self, heard: Safed | Unsafe) -> Answer:
         state = self.state
+        if not self._ending:
+            self.stop("fault", "the output went off unasked")
+            return self._answer(None)
         self._output_changed(heard.time_s)
         outcome, reason = self._stopping
         if isinstance(heard, Unsafe):
@@ -147,6 +163,8 @@ class Engine:
                 outcome, reason = "fault", heard.text
         else:
             self.tell("output", {"on": False, "read_back": True})
+        if state.phase == "over":
+            return self._answer(None, boundary=True)
         state.phase = "over"
         self.tell("run_ended", {"outcome": outcome, "reason": reason})
         return self._answer(None, boundary=True, ended=outcome, reason=reason)
@@ -186,8 +204,13 @@ class Engine:
             account.variance_As2 += half_width * half_width / 3.0
             self._count(charge, energy, step.metal)
         output.before = last
-        passed = 0.0 if step is None else step.sign * step.account.charge_As
+        passed = 0.0
+        if step is not None:
+            passed = (step.sign or 1) * step.account.charge_As
+            if not step.sign:
+                passed = abs(passed)
         output.now = Sample(reading.time_s, reading.voltage_V, reading.current_A, passed)
+        output.unrecorded = reading
         self._keep_trail(reading)
 
     def _count(self, charge_As: float, energy_J: float, metal: bool) -> None:
@@ -213,34 +236,45 @@ class Engine:
 
     def _output_changed(self, time_s: float) -> None:
         """The old output went on until now: enter the gap, then tell what was waiting for it."""
-        state = self.state
-        output, last = state.output, state.output.now
+        state, last = self.state, self.state.output.now
         state.now_s = max(state.now_s, time_s)
-        if output.driven and last is not None:
-            dt = max(0.0, time_s - last.time_s)
-            charge = last.current_A * dt
-            energy = charge * last.voltage_V
-            self._count(charge, energy, self._gap_metal)
-            for account in self._gap_receivers:
-                account.add(charge, energy, dt, output.range_A)
+        if last is not None:
+            self._gap(time_s, last.voltage_V, last.current_A)
         self._gap_receivers = []
+        state.awaiting = False
         state.output = Output(since_s=time_s, driven=self._drives_next)
-        state.trail = []
+        state.trail, state.trail_s = [], 0.0
         self.flush()
+
+    def _gap(self, time_s: float, voltage_V: float, current_A: float) -> None:
+        """Enter what passed on the old output while a command is under way."""
+        output, last = self.state.output, self.state.output.now
+        if not output.driven or last is None:
+            return
+        dt = max(0.0, time_s - last.time_s)
+        charge = 0.5 * (last.current_A + current_A) * dt
+        energy = 0.5 * (last.current_A * last.voltage_V + current_A * voltage_V) * dt
+        self._count(charge, energy, self._gap_metal)
+        for account in self._gap_receivers:
+            account.add(charge, energy, dt, output.range_A)
+        output.now = Sample(max(time_s, last.time_s), voltage_V, current_A, last.charge_As)
 
     # ---- answers --------------------------------------------------------------------------
 
     def apply(self, setpoint: Setpoint, guard: Guard | None = None) -> None:
         """Command the output to change."""
         self._drives_next = setpoint.mode != "rest"
+        self.state.awaiting = True
         self._commands.append(Apply(setpoint, guard or self.guard()))
 
     def stop(self, outcome: Outcome, reason: str) -> None:
         """End the run through the safe path; the first reason given stands."""
-        if self.state.phase in ("safing", "over"):
+        if self._ending:
             return
+        self._record_last()
         steps.abandon(self)
         self.state.phase = "safing"
+        self.state.awaiting = True
         self._stopping = (outcome, reason)
         self._drives_next = False
         self._commands = [Safe()]
@@ -284,6 +318,10 @@ class Engine:
         return answer
 
     # ---- what holds now -------------------------------------------------------------------
+
+    @property
+    def _ending(self) -> bool:
+        return self.state.phase in ("safing", "over")
 
     @property
     def limits(self) -> Limits:
@@ -330,10 +368,17 @@ class Engine:
 
     def _step_begins(self, time_s: float) -> None:
         step = self.state.step
-        if step is not None:
-            step.started_s = time_s
-            self.state.last_row = None
-            self.tell("step_started", steps.started_data(self, step))
+        if step is None:
+            raise RuntimeError("an output was commanded for no step")
+        self.state.phase = "running"
+        step.started_s = time_s
+        self.state.last_row = None
+        self.tell("step_started", steps.started_data(self, step))
+
+    def _record_last(self) -> None:
+        reading = self.state.output.unrecorded
+        if reading is not None and self.state.phase == "running":
+            self._record(reading, force=True)
 
     def _record(self, reading: Reading, force: bool) -> None:
         state = self.state
@@ -343,6 +388,7 @@ class Engine:
         if not force and not is_recorded(self.record, state.last_row, now):
             return
         state.last_row = LastRow(now.time_s, now.voltage_V, now.current_A)
+        state.output.unrecorded = None
         totals = state.totals
         self._rows.append(
             Row(

@@ -59,6 +59,12 @@ def limit_tripped(
     return None
 
 
+def inside(voltage_V: float, limits: Limits) -> bool:
+    """Whether a voltage to be driven to lies within the limits; NaN does not."""
+    low = limits.low_V is None or voltage_V >= limits.low_V
+    return low and (limits.high_V is None or voltage_V <= limits.high_V)
+
+
 def beyond_limit(voltage_V: float, sign: int, limits: Limits) -> dict[str, object] | None:
     """The limit that a cell at rest already lies beyond, in the direction of the next drive."""
     if sign > 0 and limits.high_V is not None and voltage_V > limits.high_V:
@@ -97,10 +103,10 @@ def step_over(
     """Whether the step ends with this reading, and why."""
     if step.sign and step.sign * reading.current_A < -2 * errors_of(reading, ratings)[1]:
         return Over(None, "the current flows against the drive: the cell is already past the end")
-    crossing = first_crossing(until, progress, names)
+    crossing = first_crossing(until, progress, names) or held_at_target(
+        reading, step, until, progress, ratings
+    )
     if crossing is None:
-        if progress.band_V and reading.regulating == "voltage":
-            return _held_by_instrument(until)
         return None
     starved = (
         crossing.end.kind == "voltage"
@@ -110,12 +116,23 @@ def step_over(
     return Over(crossing, crossing.end.text, confirm=starved)
 
 
-def _held_by_instrument(until: Sequence[End]) -> Over:
-    """The instrument says that it holds the voltage: the first part of CC-CV is over."""
+def held_at_target(
+    reading: Reading, step: StepState, until: Sequence[End], progress: Progress, ratings: Ratings
+) -> Crossing | None:
+    """The voltage end, where the instrument says that it holds that voltage.
+
+    The first part of CC-CV ends so; and a target at a limit, which no reading may ever pass.
+    """
+    target = step.set_voltage_V
+    if reading.regulating != "voltage" or target is None or step.type in ("hold", "then_hold"):
+        return None
+    short_V = step.sign * (target - progress.now.voltage_V)
+    if not progress.band_V and short_V > 2 * errors_of(reading, ratings)[0]:
+        return None
     for index, end in enumerate(until):
-        if end.kind == "voltage":
-            return Over(Crossing(index, end, 1.0), end.text)
-    raise ValueError("a constant-current part that goes over to a hold has no voltage end")
+        if end.kind == "voltage" and end.held is None and progress.targets[index] == target:
+            return Crossing(index, end, 1.0)
+    return None
 
 
 def contact_lost(reading: Reading) -> bool:

@@ -86,7 +86,7 @@ class RunNames:
             return now
         since = state.guarded.get(guard)
         if since is None:
-            since = Guarded(state.now_s, state.cycles.done, state.phase == "running")
+            since = Guarded(state.now_s, state.cycles.done, state.step is not None)
             state.guarded[guard] = since
         if cycles is not None:
             return state.cycles.done - since.since_cycles + 1 >= cycles

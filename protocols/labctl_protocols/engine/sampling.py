@@ -8,6 +8,8 @@ from labctl_protocols.plan import End, Record
 DRIVEN_S = 10.0
 REST_S = 60.0
 FASTEST_S = 0.2
+SOONEST_S = 1e-3
+READINGS_IN_WINDOW = 10
 
 
 def next_reading(
@@ -17,15 +19,20 @@ def next_reading(
     until: tuple[End, ...],
     progress: Progress,
     limits_V: tuple[float | None, ...],
+    window_s: float = 0.0,
 ) -> float:
     """The time of the next reading: next sample, time end or predicted charge end, the earliest.
 
     The period is halved while a voltage or current would arrive within two periods, and while the
     voltage moves by more than the recorded change in one: what happens between two readings
-    cannot be integrated.
+    cannot be integrated. A slope over `window_s` needs some readings in it.
     """
     period = min(record.every_s or DRIVEN_S, DRIVEN_S if driven else REST_S)
+    if window_s:
+        period = min(period, window_s / READINGS_IN_WINDOW)
     floor = min(period, max(FASTEST_S, fastest_s))
+    if driven and progress.before is None:
+        period = floor  # nothing is known yet of where the voltage goes
     arrival = [seconds_to("voltage", limit, progress) for limit in limits_V if limit is not None]
     due = []
     for end, target in zip(until, progress.targets, strict=True):
@@ -44,7 +51,8 @@ def next_reading(
     ):
         period /= 2
     period = max(period, floor)
-    ahead = [s for s in due if s is not None and s > 0]
+    # a reading a rounding error before its due time must not be due again at once
+    ahead = [max(s, SOONEST_S) for s in due if s is not None and s > 0]
     return progress.now.time_s + min([period, *ahead])
 
 

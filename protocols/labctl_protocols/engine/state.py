@@ -1,8 +1,10 @@
 """Where a run stands: one small value of plain data that serialises to JSON and back."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal
 
+from labctl_drivers.vocabulary import Reading
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.cycles import Cycles
 from labctl_protocols.engine.ends import Sample
@@ -10,7 +12,10 @@ from labctl_protocols.engine.ledger import MetalLedger
 from labctl_protocols.engine.sampling import LastRow
 from labctl_protocols.engine.walk import Frame
 
-Phase = Literal["start", "open_circuit", "running", "confirming", "safing", "over"]
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Phase = Literal["start", "open_circuit", "beginning", "running", "confirming", "safing", "over"]
 StepType = Literal["rest", "hold", "then_hold", "charge", "discharge", "plate", "strip"]
 
 
@@ -35,13 +40,17 @@ class StepState:
 
 @dataclass(slots=True)
 class Output:
-    """What the instrument has been told: since when, and whether it drives the cell."""
+    """What the instrument has been told: since when, and whether it drives the cell.
+
+    `unrecorded`: the last reading, where it did not become a row.
+    """
 
     since_s: float = 0.0
     driven: bool = False
     before: Sample | None = None
     now: Sample | None = None
     range_A: float = 0.0
+    unrecorded: Reading | None = None
 
 
 @dataclass(slots=True)
@@ -67,8 +76,9 @@ class Guarded:
 class RunState:
     """Everything the engine needs to go on, beside the plan and the instrument's ratings.
 
-    `open_circuit_V` is the cell's voltage at rest if nothing has driven it since; `last_sign` the
-    direction of the last drive.
+    `phase` is `beginning` while a step's output is commanded and not yet confirmed; `awaiting`
+    says so of any command. `open_circuit_V` is the cell's voltage at rest if nothing has driven it
+    since; `last_sign` the direction of the last drive, 0 where the cell must be looked at first.
     """
 
     started_s: float
@@ -76,6 +86,7 @@ class RunState:
     ledger: MetalLedger
     cycles: Cycles
     phase: Phase = "start"
+    awaiting: bool = False
     frames: list[Frame] = field(default_factory=list)
     step: StepState | None = None
     step_count: int = 0
@@ -94,13 +105,16 @@ class RunState:
 
 def to_json(state: RunState) -> str:
     """The state as JSON; `from_json` gives an equal one back."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(RunState).dump_json(state).decode()
+    return _adapter().dump_json(state).decode()
 
 
 def from_json(text: str) -> RunState:
     """The state back from JSON. Raises pydantic.ValidationError for anything else."""
-    from pydantic import TypeAdapter
+    return _adapter().validate_json(text)
 
-    return TypeAdapter(RunState).validate_json(text)
+
+@cache
+def _adapter() -> "TypeAdapter[RunState]":
+    from pydantic import TypeAdapter  # takes a fifth of a second; `labctl --help` needs none
+
+    return TypeAdapter(RunState)

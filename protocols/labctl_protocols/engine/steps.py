@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl_drivers.vocabulary import Reading, Setpoint
+from labctl_drivers.vocabulary import Guard, Reading, Setpoint
+from labctl_protocols.decisions import Outcome
 from labctl_protocols.engine import judge
 from labctl_protocols.engine.account import ce_uncertainty, coulombic_efficiency
 from labctl_protocols.engine.cycles import Half, Scope, half_data
 from labctl_protocols.engine.ends import Progress, Sample, freeze_targets, interpolate
 from labctl_protocols.engine.judge import Over
 from labctl_protocols.engine.state import StepState, StepType
-from labctl_protocols.plan import Drive, End, Hold, Limits, Node, Record, Rest
+from labctl_protocols.plan import Drive, End, Hold, Limits, Node, Record, Rest, Value
 
 if TYPE_CHECKING:
     from labctl_protocols.engine.engine import Engine
@@ -73,6 +74,7 @@ def begin(engine: Engine, node: TimedNode) -> bool:
         if target is None and end.kind != "condition":
             engine.tell("note", {"text": f"{end.text} is unknown and cannot end {node.path}"})
     state = engine.state
+    state.phase = "beginning"
     state.step_count += 1
     state.step = StepState(node.id, _type_of(node), state.step_count, 0, targets)
     _forget_step_guards(engine)
@@ -98,7 +100,6 @@ def _forget_step_guards(engine: Engine) -> None:
 def _begin_rest(engine: Engine, step: StepState, node: Rest) -> bool:
     if _over_at_once(engine, step, node):
         return False
-    engine.state.phase = "running"
     engine.apply(Setpoint("rest"))
     return True
 
@@ -110,11 +111,8 @@ def _begin_hold(engine: Engine, step: StepState, node: Hold) -> bool:
     if voltage is None:
         engine.stop("fault", f"the voltage to hold in {node.path} is unknown")
         return True
-    limits = engine.limits
     held = float(voltage)
-    if (limits.low_V is not None and held < limits.low_V) or (
-        limits.high_V is not None and held > limits.high_V
-    ):
+    if not judge.inside(held, engine.limits):
         engine.stop("limit", f"{node.path} would hold {held:.6g} V, outside the limits")
         return True
     step.set_voltage_V = held
@@ -124,35 +122,58 @@ def _begin_hold(engine: Engine, step: StepState, node: Hold) -> bool:
 
 
 def _hold_now(engine: Engine, step: StepState, voltage_V: float) -> None:
-    engine.state.phase = "running"
+    engine.state.phase = "beginning"
     engine.state.open_circuit_V = None
-    guard = engine.guard(time_s=target_of(until_of(engine, step), step.targets, "time"))
+    guard = _step_guard(engine, step)
     current = abs(step.set_current_A) if step.set_current_A else guard.max_current_A
     engine.apply(Setpoint("voltage", current, voltage_V), guard)
 
 
 def _begin_drive(engine: Engine, step: StepState, node: Drive) -> bool:
     current = None if node.at is None else node.at.evaluate(engine.names)
-    limits = engine.limits
-    if current is None or float(current) <= 0:
-        what = "unknown" if current is None else f"{float(current):.6g} A"
-        engine.stop("fault", f"the set-point of {node.path} is {what}")
-        return True
-    if limits.current_A is not None and float(current) > limits.current_A:
-        text = f"{node.path} would drive {float(current):.6g} A, over the limit"
-        engine.stop("limit", f"{text} {limits.current_A:.6g} A")
-        return True
     step.sign = node.sign
-    step.set_current_A = node.sign * float(current)
     step.set_voltage_V = target_of(node.until, step.targets, "voltage")
     step.metal = engine.plan.charge_plates or node.verb in ("plate", "strip")
     if _over_at_once(engine, step, node):
         return False
+    refusal = _refusal(engine, step, node, current)
+    if refusal is not None:
+        engine.stop(*refusal)
+        return True
+    step.set_current_A = node.sign * float(current or 0.0)
     if engine.state.open_circuit_V is None and engine.state.last_sign != -node.sign:
         engine.state.phase = "open_circuit"
         engine.apply(Setpoint("rest"))
         return True
     return drive(engine)
+
+
+def _refusal(
+    engine: Engine, step: StepState, node: Drive, current: Value
+) -> tuple[Outcome, str] | None:
+    """Why the step's set-points cannot be driven; NaN is refused with the rest."""
+    limits = engine.limits
+    if current is None or not float(current) > 0:
+        what = "unknown" if current is None else f"{float(current):.6g} A"
+        return "fault", f"the set-point of {node.path} is {what}"
+    if limits.current_A is not None and not float(current) <= limits.current_A:
+        text = f"{node.path} would drive {float(current):.6g} A, over the limit"
+        return "limit", f"{text} {limits.current_A:.6g} A"
+    if step.set_voltage_V is not None and not judge.inside(step.set_voltage_V, limits):
+        return "limit", f"{node.path} would drive to {step.set_voltage_V:.6g} V, outside the limits"
+    if step.set_voltage_V is None and node.then_hold is not None:
+        return "fault", f"the voltage to hold in {node.path} is unknown"
+    return None
+
+
+def _step_guard(engine: Engine, step: StepState) -> Guard:
+    """The guard with the step's own bounds; none where the same set-point goes on in a hold."""
+    if goes_over_to_hold(engine, step):
+        return engine.guard()
+    until = until_of(engine, step)
+    return engine.guard(
+        target_of(until, step.targets, "charge"), target_of(until, step.targets, "time")
+    )
 
 
 def _over_at_once(engine: Engine, step: StepState, node: TimedNode) -> bool:
@@ -183,13 +204,11 @@ def drive(engine: Engine) -> bool:
             engine.stop("limit", str(trip["text"]))
             return True
     state.cycles.begin_step(step.sign, engine.later, engine.ratings.current_ranges)
-    state.phase = "running"
+    state.phase = "beginning"
     state.open_circuit_V = None
-    guard = engine.guard(
-        target_of(until, step.targets, "charge"), target_of(until, step.targets, "time")
-    )
     hold = goes_over_to_hold(engine, step)
-    engine.apply(Setpoint("current", step.set_current_A, step.set_voltage_V, hold), guard)
+    setpoint = Setpoint("current", step.set_current_A, step.set_voltage_V, hold)
+    engine.apply(setpoint, _step_guard(engine, step))
     return True
 
 
@@ -234,12 +253,12 @@ def end(engine: Engine, over: Over, progress: Progress) -> None:
         _close(engine, over, progress)
         engine.apply(Setpoint("rest"))
         return
-    holds = goes_over_to_hold(engine, step) and ended_by(over) == "voltage"
     if over.crossing is None and step.set_voltage_V is None:
         engine.stop("limit", over.reason)
         return
     _close(engine, over, progress)
-    if holds and over.crossing is not None:
+    at_target = over.crossing is not None and over.crossing.end.kind == "voltage"
+    if at_target and goes_over_to_hold(engine, step):
         _go_over(engine, step, progress.now)
         return
     walk_on(engine)
@@ -255,21 +274,28 @@ def confirmed(engine: Engine, reading: Reading) -> None:
     from labctl_protocols.engine.walking import walk_on
 
     state = engine.state
+    step = state.step
+    if step is None:
+        raise RuntimeError("no step is being confirmed")
     if judge.contact_lost(reading):
-        text = "contact lost: the current broke down, and at rest there is no cell to be seen"
-        engine.tell("detector", {"name": "contact_loss", "text": text})
-        engine.stop("detector", text)
+        contact_loss(engine, "the current broke down, and at rest there is no cell to be seen")
         return
     engine.tell("note", {"text": "voltage end confirmed at rest", "voltage_V": reading.voltage_V})
-    step = state.step
-    if step is not None and goes_over_to_hold(engine, step):
-        held = _hold_part(engine, step)
-        if held is not None:
-            state.step = held
-            _hold_now(engine, held, held.set_voltage_V or 0.0)
-            return
+    _leave_bare(engine, step)
+    held = _hold_part(engine, step)
+    if held is not None and held.set_voltage_V is not None:
+        state.step = held
+        _hold_now(engine, held, held.set_voltage_V)
+        return
     state.step = None
     walk_on(engine)
+
+
+def contact_loss(engine: Engine, seen: str) -> None:
+    """Nothing is connected any more: end the run."""
+    text = f"contact lost: {seen}"
+    engine.tell("detector", {"name": "contact_loss", "text": text})
+    engine.stop("detector", text)
 
 
 def _go_over(engine: Engine, step: StepState, now: Sample) -> None:
@@ -290,7 +316,7 @@ def _go_over(engine: Engine, step: StepState, now: Sample) -> None:
 
 def _hold_part(engine: Engine, step: StepState) -> StepState | None:
     node = engine.nodes[step.node]
-    if not isinstance(node, Drive) or node.then_hold is None:
+    if not isinstance(node, Drive) or node.then_hold is None or step.type == "then_hold":
         return None
     engine.state.step_count += 1
     targets = freeze_targets(node.then_hold.until, engine.names)
@@ -314,7 +340,10 @@ def _close(engine: Engine, over: Over, progress: Progress) -> None:
     node = node_of(engine, step)
     word = ended_by(over)
     state.ended = word
-    _enter(engine, step, at_voltage=word == "voltage" or step.type == "then_hold", whole=True)
+    at_voltage = word == "voltage" or step.type == "then_hold"
+    _enter(engine, step, None if step.type == "hold" else at_voltage, whole=True)
+    if at_voltage and state.phase != "confirming":
+        _leave_bare(engine, step)
     fraction = 1.0 if over.crossing is None else over.crossing.fraction
     at = interpolate(progress.before, progress.now, fraction)
     now = progress.now
@@ -352,7 +381,7 @@ def _close(engine: Engine, over: Over, progress: Progress) -> None:
         state.step = None
 
 
-def _enter(engine: Engine, step: StepState, at_voltage: bool, whole: bool) -> None:
+def _enter(engine: Engine, step: StepState, at_voltage: bool | None, whole: bool) -> None:
     state = engine.state
     if step.type == "rest":
         engine.receive_gap([], metal=False)
@@ -364,9 +393,13 @@ def _enter(engine: Engine, step: StepState, at_voltage: bool, whole: bool) -> No
     kind = _half_kind(engine, step, sign)
     receivers = state.cycles.enter_step(step.account, sign, kind, at_voltage, whole)
     engine.receive_gap([step.account, *receivers], metal=step.metal)
+
+
+def _leave_bare(engine: Engine, step: StepState) -> None:
+    """A strip that ended at its voltage has left the collector bare."""
     plate_sign = engine.plan.plate_sign
-    if step.metal and at_voltage and plate_sign is not None and sign == -plate_sign:
-        state.ledger.strip_bare()
+    if step.metal and plate_sign is not None and step.sign == -plate_sign:
+        engine.state.ledger.strip_bare()
 
 
 def _half_kind(engine: Engine, step: StepState, sign: int) -> str:
@@ -380,10 +413,17 @@ def _keep_last(engine: Engine, step: StepState, node: Node, now: Sample) -> None
     label = node.label or engine.nodes[step.node].label
     if label is None:
         return
-    engine.state.lasts[label] = {
+    passed = {
         "capacity": abs(step.account.charge_As),
         "energy": abs(step.account.energy_J),
         "time": now.time_s - step.started_s,
+    }
+    if step.type == "then_hold" and node.label is None:
+        # to the user the label names both parts of `… then hold …`
+        first = engine.state.lasts.get(label, {})
+        passed = {name: value + (first.get(name) or 0.0) for name, value in passed.items()}
+    engine.state.lasts[label] = {
+        **passed,
         "voltage": now.voltage_V,
         "current": now.current_A,
     }
@@ -411,28 +451,32 @@ def _skip(engine: Engine, step: StepState, end: End, reason: str) -> None:
     node = node_of(engine, step)
     state = engine.state
     state.ended = end.word
-    seen = Sample(state.now_s, state.open_circuit_V or 0.0, 0.0)
-    step.started_s = state.now_s
-    _keep_last(engine, step, node, seen)
-    count, kind = step.count, step.type
-    plate_sign = engine.plan.plate_sign
-    if end.kind == "voltage" and step.metal and plate_sign is not None:
-        if step.sign == -plate_sign:
-            state.ledger.strip_bare()
+    count, kind, voltage_V = step.count, step.type, state.open_circuit_V
+    label = node.label
+    if label is not None:
+        state.lasts[label] = {
+            "capacity": 0.0,
+            "energy": 0.0,
+            "time": 0.0,
+            "voltage": voltage_V,
+            "current": 0.0,
+        }
+    if end.kind == "voltage":
+        _leave_bare(engine, step)
     engine.later(
         "step_ended",
         lambda: {
             "step_count": count,
             "step_id": node.path,
             "step_type": kind,
-            "label": node.label,
+            "label": label,
             "ended": end.word,
             "reason": reason,
             "driven": False,
             "duration_s": 0.0,
             "capacity_Ah": 0.0,
             "energy_Wh": 0.0,
-            "voltage_V": state.open_circuit_V,
+            "voltage_V": voltage_V,
             "current_A": 0.0,
             "at": {},
             "runners_up": [],
@@ -445,37 +489,41 @@ def abandon(engine: Engine) -> None:
     """The run ends here: close the running step and all groups as they stand."""
     state = engine.state
     step = state.step
-    if step is not None and state.phase == "running" and state.output.now is not None:
-        now = state.output.now
-        progress = Progress(step.sign, step.started_s, step.targets, state.output.before, now)
-        interrupted = step
-        _enter(engine, interrupted, at_voltage=False, whole=False)
-        node = node_of(engine, step)
-        runners_up = _runners_up(node, step, Over(None, ""), progress.now)
-        engine.later(
-            "step_ended",
-            lambda: {
-                "step_count": interrupted.count,
-                "step_id": node.path,
-                "step_type": interrupted.type,
-                "label": node.label,
-                "ended": "interrupted",
-                "reason": "the run was ended",
-                "driven": interrupted.type != "rest",
-                "duration_s": state.now_s - interrupted.started_s,
-                "capacity_Ah": abs(interrupted.account.charge_As) / 3600.0,
-                "energy_Wh": abs(interrupted.account.energy_J) / 3600.0,
-                "voltage_V": now.voltage_V,
-                "current_A": now.current_A,
-                "at": {},
-                "runners_up": runners_up,
-            },
-        )
-    whole = step is None
+    if step is not None and state.phase == "running":
+        _interrupt(engine, step)
+    elif step is not None and state.phase == "confirming":
+        state.cycles.spoil()
     state.step = None
     while state.cycles.scopes:
-        close_scope(engine, whole)
+        close_scope(engine, whole=False)
     state.frames = []
+
+
+def _interrupt(engine: Engine, step: StepState) -> None:
+    """Enter a step that was broken off: its charge counts, its figures do not."""
+    state = engine.state
+    now, node = state.output.now, node_of(engine, step)
+    _enter(engine, step, at_voltage=False, whole=False)
+    runners_up = [] if now is None else _runners_up(node, step, Over(None, ""), now)
+    engine.later(
+        "step_ended",
+        lambda: {
+            "step_count": step.count,
+            "step_id": node.path,
+            "step_type": step.type,
+            "label": node.label,
+            "ended": "interrupted",
+            "reason": "the run was ended",
+            "driven": True,
+            "duration_s": state.now_s - step.started_s,
+            "capacity_Ah": abs(step.account.charge_As) / 3600.0,
+            "energy_Wh": abs(step.account.energy_J) / 3600.0,
+            "voltage_V": None if now is None else now.voltage_V,
+            "current_A": None if now is None else now.current_A,
+            "at": {},
+            "runners_up": runners_up,
+        },
+    )
 
 
 def close_scope(engine: Engine, whole: bool = True) -> None:

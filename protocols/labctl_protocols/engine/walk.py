@@ -26,7 +26,7 @@ class Frame:
 
 
 def nodes_by_id(plan: Plan) -> dict[int, Node]:
-    """Every node of the plan under its id, `then hold` parts included."""
+    """Every node of the plan under its id; a `then hold` part is found through its drive."""
     return {node.id: node for node in _all_nodes(plan.steps)}
 
 

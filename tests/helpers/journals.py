@@ -1,6 +1,7 @@
 """A small generator of runs: half-cell plating and stripping cycles, with exact figures."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from labctl import journal
@@ -143,3 +144,8 @@ def finished(folder: Path, cycles: int = 3, per_step: int = 20, simulated: bool 
     fill(target, cycles, per_step)
     target.close("completed")
     return folder
+
+
+def with_step_id(row: Row, step_id: str) -> Row:
+    """The row under another name of its step."""
+    return replace(row, step_id=step_id)

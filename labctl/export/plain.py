@@ -1,0 +1,149 @@
+"""Tables for people: readings and cycles in mAh and mAh/cm2, for Origin and Excel."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labctl.export.files import safe_text, target, written_whole
+from labctl.journal import Reader, RecordedEvent, RecordedRow
+
+READING_COLUMNS = (
+    "time_s", "time_h", "utc", "voltage_V", "current_mA", "current_mA_cm2",
+    "step_capacity_mAh", "step_capacity_mAh_cm2", "charged_mAh", "discharged_mAh",
+    "charged_mAh_cm2", "discharged_mAh_cm2", "cycle", "step", "step_type", "step_id",
+    "step_time_s", "quality", "simulated",
+)  # fmt: skip
+HALF_COLUMNS = (
+    "kind", "charge_mAh", "charge_mAh_cm2", "energy_mWh", "duration_s", "mean_voltage_V",
+)  # fmt: skip
+CYCLE_COLUMNS = (
+    "cycle", "class", "group", "complete",
+    *(f"first_{name}" for name in HALF_COLUMNS), *(f"second_{name}" for name in HALF_COLUMNS),
+    "ce_percent", "u_ce_percent", "flags", "simulated",
+)  # fmt: skip
+
+Cells = Sequence[object]
+
+
+def export_csv(run: Path, path: Path | None = None) -> Path:
+    """Write a run's readings as a plain table; areal columns are empty without a known area.
+
+    `step_capacity` counts from the step's start. Raises JournalError, OSError.
+    """
+    with Reader(run) as reader:
+        manifest = reader.manifest()
+        rows = _reading_rows(reader.readings(), _area_cm2(manifest), bool(manifest["simulated"]))
+        return _write(target(run, manifest, ".csv", path), READING_COLUMNS, rows)
+
+
+def export_cycles_csv(run: Path, path: Path | None = None) -> Path:
+    """Write the per-cycle table, with CE and its uncertainty (k = 2) in percent.
+
+    Raises JournalError, OSError.
+    """
+    with Reader(run) as reader:
+        manifest = reader.manifest()
+        area_cm2, simulated = _area_cm2(manifest), bool(manifest["simulated"])
+        cycles = (event for event in reader.events() if event.kind == "cycle")
+        rows = (_cycle_cells(event, area_cm2, simulated) for event in cycles)
+        return _write(target(run, manifest, ".cycles.csv", path), CYCLE_COLUMNS, rows)
+
+
+def _write(file: Path, columns: Cells, rows: Iterator[Cells]) -> Path:
+    with written_whole(file) as temporary:
+        with temporary.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(
+                [safe_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+            )
+    return file
+
+
+def _area_cm2(manifest: Mapping[str, object]) -> float | None:
+    cell = manifest["cell"]
+    area = cell.get("area_cm2") if isinstance(cell, Mapping) else None
+    return float(area) if isinstance(area, int | float) and area > 0 else None
+
+
+def _per(value: float | None, area_cm2: float | None) -> float | None:
+    return None if value is None or area_cm2 is None else value / area_cm2
+
+
+def _milli(value: object) -> float | None:
+    return 1e3 * value if isinstance(value, int | float) else None
+
+
+def _reading_rows(
+    readings: Iterator[RecordedRow], area_cm2: float | None, simulated: bool
+) -> Iterator[Cells]:
+    step, net_Ah, start_Ah = 0, 0.0, 0.0
+    for row in readings:
+        if row.step_count != step:
+            # The last row of the step before is the state at this one's start.
+            step, start_Ah = row.step_count, net_Ah
+        net_Ah = row.charging_Ah - row.discharging_Ah
+        current_mA = 1e3 * row.current_A
+        capacity_mAh = 1e3 * abs(net_Ah - start_Ah)
+        charged_mAh, discharged_mAh = 1e3 * row.charging_Ah, 1e3 * row.discharging_Ah
+        yield (
+            row.t_s,
+            row.t_s / 3600.0,
+            datetime.fromtimestamp(row.unix_s, UTC).isoformat(timespec="milliseconds"),
+            row.voltage_V,
+            current_mA,
+            _per(current_mA, area_cm2),
+            capacity_mAh,
+            _per(capacity_mAh, area_cm2),
+            charged_mAh,
+            discharged_mAh,
+            _per(charged_mAh, area_cm2),
+            _per(discharged_mAh, area_cm2),
+            row.cycle,
+            row.step_count,
+            row.step_type,
+            row.step_id,
+            row.step_time_s,
+            row.quality,
+            _simulated_word(simulated),
+        )
+
+
+def _cycle_cells(event: RecordedEvent, area_cm2: float | None, simulated: bool) -> Cells:
+    data = event.data
+    flags = data.get("flags")
+    return (
+        data.get("cycle"),
+        data.get("class"),
+        data.get("group"),
+        "yes" if data.get("complete") else "no",
+        *_half_cells(data.get("first"), area_cm2),
+        *_half_cells(data.get("second"), area_cm2),
+        _percent(data.get("ce")),
+        _percent(data.get("u_ce")),
+        "; ".join(map(str, flags)) if isinstance(flags, list) else None,
+        _simulated_word(simulated),
+    )
+
+
+def _half_cells(half: object, area_cm2: float | None) -> Cells:
+    if not isinstance(half, Mapping):
+        return (None,) * len(HALF_COLUMNS)
+    charge_mAh = _milli(half.get("charge_Ah"))
+    return (
+        half.get("kind"),
+        charge_mAh,
+        _per(charge_mAh, area_cm2),
+        _milli(half.get("energy_Wh")),
+        half.get("duration_s"),
+        half.get("mean_voltage_V"),
+    )
+
+
+def _percent(value: object) -> float | None:
+    return 100.0 * value if isinstance(value, int | float) else None
+
+
+def _simulated_word(simulated: bool) -> str:
+    return "SIMULATED" if simulated else "no"

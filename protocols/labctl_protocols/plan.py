@@ -51,9 +51,11 @@ class Names(Protocol):
 
 
 class Expression(Protocol):
-    """A compiled expression. `text` is how the user wrote it, for the journal."""
+    """A compiled expression."""
 
-    text: str
+    @property
+    def text(self) -> str:
+        """How the user wrote it, parameters filled in, for the journal."""
 
     def evaluate(self, names: Names) -> Value:
         """Its value now; None when something in it is unknown."""

@@ -1,0 +1,116 @@
+"""What binding knows: the cell, who measures what, the names in scope, and where it stands."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Literal
+
+from labctl_protocols.cell_record import CellRecord
+from labctl_protocols.plan import CellKind, Limits, Names, Value, Where
+from labctl_protocols.problems import Problems
+from labctl_protocols.quantities import Dimensions, Quantity
+from labctl_protocols.yaml12 import Mapping as YamlMapping
+
+Kind = Dimensions | Literal["truth", "bad"]
+MAX_STEPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A compiled value: what it measures, how to get it, and what is known of it beforehand.
+
+    `constant` is its value where that does not depend on the run, else None. `word` is the first
+    live name in it. `size` bounds the work of one evaluation. `literal` is the quantity that it
+    is, where it is one as written. "bad": its problem has been noted.
+    """
+
+    kind: Kind
+    run: Callable[[Names], Value]
+    constant: float | bool | None = None
+    word: str | None = None
+    size: int = 1
+    literal: Quantity | None = None
+
+
+def unknown(_: Names) -> Value:
+    """The value of what cannot be known."""
+    return None
+
+
+BAD = Term("bad", unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a `$name` stands for, and how it is shown."""
+
+    term: Term
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A `plan.Expression`. `constant` is its value where that does not depend on the run."""
+
+    text: str
+    evaluate: Callable[[Names], Value] = field(repr=False, compare=False)
+    constant: float | bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineFile:
+    """A routine as read: its parameters and steps, still a tree."""
+
+    name: str
+    file: str
+    root: YamlMapping | None
+
+
+@dataclass(slots=True)
+class Context:
+    """One binding of one protocol. What is None is not known, and what needs it is left out."""
+
+    problems: Problems
+    cell: CellRecord | None
+    kind: CellKind | None
+    limits: Limits
+    measures: frozenset[str]
+    routines: Mapping[str, RoutineFile]
+    ids: Iterator[int] = field(default_factory=count)
+    guards: Iterator[int] = field(default_factory=count)
+    steps: int = 0
+    labels: set[str] = field(default_factory=set)
+    label_uses: list[tuple[Where, str]] = field(default_factory=list)
+    compiled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which names hold here, and what encloses this place.
+
+    `counters` maps a loop counter as written to its name in the plan, which is unique among all
+    loops around it; `taken` are those names, routines' callers included.
+    """
+
+    values: Mapping[str, Named] = field(default_factory=dict)
+    counters: Mapping[str, str] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
+    path: str = ""
+    in_loop: bool = False
+    limits: Limits = Limits()
+    calls: tuple[str, ...] = ()
+
+    def at(self, path: str) -> "Scope":
+        """The same scope at another place of the plan."""
+        return replace(self, path=path)
+
+    def child(self, part: str) -> str:
+        """The path of something in here."""
+        return f"{self.path}.{part}" if self.path else part
+
+    def unique(self, name: str) -> str:
+        """The name, or the name with a number where a loop around has it already."""
+        chosen, number = name, 2
+        while chosen in self.taken:
+            chosen, number = f"{name}_{number}", number + 1
+        return chosen

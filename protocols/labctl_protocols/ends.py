@@ -1,0 +1,204 @@
+"""What ends a step: members of `until`, what each means by its dimension, and whether one can come."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from labctl_protocols.context import Context, Scope, Term
+from labctl_protocols.expressions import Parsed, Tree
+from labctl_protocols.plan import End, HeldFor, Limits, Where
+from labctl_protocols.quantities import (
+    CHARGE,
+    CURRENT,
+    NUMBER,
+    TIME,
+    VOLTAGE,
+    Dimensions,
+    dimension_name,
+)
+from labctl_protocols.settings import SLACK
+from labctl_protocols.terms import Maker, compiled, held_for
+
+BareKind = Literal["voltage", "current", "charge", "time"]
+BARE: dict[Dimensions, BareKind] = {
+    VOLTAGE: "voltage",
+    CURRENT: "current",
+    CHARGE: "charge",
+    TIME: "time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What ends mean in a step: its verb, its direction (None: not known), whether it holds."""
+
+    verb: str
+    sign: int | None
+    hold: bool = False
+
+    @property
+    def directed(self) -> bool:
+        """Whether a current's direction is commanded."""
+        return self.verb in ("charge", "discharge", "plate", "strip") and not self.hold
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """A step's ends; `whole` is False where one of them was refused."""
+
+    ends: tuple[End, ...]
+    terms: tuple[Term, ...]
+    whole: bool
+
+
+def read_ends(parsed: Parsed, kind: Kind, scope: Scope, ctx: Context) -> Ends:
+    """The members of the top-level `or`, each with its meaning; problems noted."""
+    ends: list[End] = []
+    terms: list[Term] = []
+    members = list(_members(parsed.tree))
+    for tree in members:
+        found = _end(parsed, tree, kind, scope, ctx)
+        if found is not None:
+            ends.append(found[0])
+            terms.append(found[1])
+    made = Ends(tuple(ends), tuple(terms), len(ends) == len(members))
+    _refuse_endless(made, kind, scope.limits, parsed.scalar.at(parsed.tree.start), ctx)
+    return made
+
+
+def _members(tree: Tree) -> list[Tree]:
+    if tree.kind != "any_of":
+        return [tree]
+    return [member for operand in tree.operands for member in _members(operand)]
+
+
+def _end(
+    parsed: Parsed, tree: Tree, kind: Kind, scope: Scope, ctx: Context
+) -> tuple[End, Term] | None:
+    guarded = tree.kind in ("held", "held_cycles")
+    inner = tree.operands[0] if guarded else tree
+    if inner.kind in ("compare", "negation", "all_of", "any_of", "held", "held_cycles"):
+        return _condition(parsed, tree, scope, ctx)
+    term, expression = compiled(parsed, inner, scope, ctx)
+    if term.kind == "bad":
+        return None
+    bare = None if isinstance(term.kind, str) else BARE.get(term.kind)
+    where = parsed.scalar.at(tree.start)
+    if bare is None:
+        _refuse_dimension(term, where, ctx)
+        return None
+    if not _fits(bare, term, kind, where, scope.limits, ctx):
+        return None
+    held = None
+    maker = Maker(parsed, scope, ctx)
+    if guarded:
+        guard = held_for(maker, tree)
+        if guard is None:
+            return None
+        held = HeldFor(next(ctx.guards), *guard)
+    return End(bare, expression, bare, maker.shown(tree), held), term
+
+
+def _condition(
+    parsed: Parsed, tree: Tree, scope: Scope, ctx: Context
+) -> tuple[End, Term] | None:
+    term, expression = compiled(parsed, tree, scope, ctx)
+    if term.kind == "bad":
+        return None
+    core = tree.operands[0] if tree.kind in ("held", "held_cycles") else tree
+    word = term.word if core.kind == "compare" and term.word else "condition"
+    return End("condition", expression, word, expression.text), term
+
+
+def _refuse_dimension(term: Term, where: Where, ctx: Context) -> None:
+    literal = term.literal
+    if term.kind == NUMBER and literal is not None and literal.unit is None:
+        ctx.problems.add("unit-missing", where, "an end without unit", "as in `4.2 V` or `2 h`")
+        return
+    found = "condition" if isinstance(term.kind, str) else dimension_name(term.kind)
+    hint = "write a comparison"
+    if literal is not None and literal.unit is not None and literal.unit.text == "%":
+        hint = "a percentage of a charge needs `of`, as in `80 % of nominal`"
+    ctx.problems.add("dimension", where, f"a {found} ends no step", hint)
+
+
+def _fits(
+    bare: BareKind, term: Term, kind: Kind, where: Where, limits: Limits, ctx: Context
+) -> bool:
+    """Whether a bare quantity has a meaning in this step, and its value a sense."""
+    add = ctx.problems.add
+    if bare == "voltage":
+        if not kind.directed or ctx.kind == "symmetric":
+            what = "a symmetric cell" if kind.directed else f"`{kind.verb}`"
+            if add(
+                "bare-voltage", where, f"a bare voltage in {what}, where nothing gives a direction",
+                "write `voltage > …` or `voltage < …`",
+            ):  # fmt: skip
+                return False
+        return _inside(term, kind, where, limits, ctx)
+    if bare == "current" and not kind.hold:
+        literal = term.literal
+        rate = literal is not None and literal.unit is not None and literal.unit.text == "C"
+        hint = "write `current < …`"
+        if rate:
+            hint = "`C` is the C-rate only; a charge is written in mAh"
+        if add("bare-current", where, f"a bare current ends a hold, not `{kind.verb}`", hint):
+            return False
+    if bare == "charge" and kind.verb == "rest":
+        if add("bare-charge", where, "a bare charge in `rest`, where none passes"):
+            return False
+    value = term.constant
+    if value is not None and (value < 0 or (bare == "current" and value == 0)):
+        if add("negative", where, f"a {bare} of {value:g} is never reached", "give its magnitude"):
+            return False
+    return True
+
+
+def _inside(term: Term, kind: Kind, where: Where, limits: Limits, ctx: Context) -> bool:
+    value = term.constant
+    if value is None:
+        return True
+    return not refuse_outside(float(value), "the voltage", where, limits, ctx)
+
+
+def refuse_outside(value: float, what: str, where: Where, limits: Limits, ctx: Context) -> bool:
+    """Note a voltage outside the limits; whether it was noted."""
+    low, high = limits.low_V, limits.high_V
+    slack = SLACK * max(1.0, abs(value))
+    if (low is None or value >= low - slack) and (high is None or value <= high + slack):
+        return False
+    shown = f"{'' if low is None else f'{low:g} V'} .. {'' if high is None else f'{high:g} V'}"
+    return ctx.problems.add(
+        "outside-limits", where, f"{what} {value:g} V is outside the limits {shown}"
+    )
+
+
+def _refuse_endless(
+    made: Ends, kind: Kind, limits: Limits, where: Where, ctx: Context
+) -> None:
+    """Note a step that may never end. A refused end has been noted already."""
+    if not made.whole:
+        return
+    if not any(_reachable(end, term, ctx) for end, term in zip(made.ends, made.terms, strict=True)):
+        ctx.problems.add(
+            "no-end",
+            where,
+            f"`{kind.verb}` may never end",
+            "add a time or a charge, as in `or 24 h`",
+        )
+    elif kind.verb == "strip" and not kind.hold:
+        kinds = {end.kind for end in made.ends}
+        if "voltage" in kinds and not kinds & {"charge", "time"}:
+            ctx.problems.add(
+                "strip-cap",
+                where,
+                "`strip` needs a charge or a time beside its voltage: on a soft short the voltage "
+                "never comes",
+                "add `or 1.2 * deposit`",
+            )
+
+
+def _reachable(end: End, term: Term, ctx: Context) -> bool:
+    """Charge, time, a bare current in a hold, and a voltage that is known to lie inside."""
+    if end.kind == "voltage":
+        return term.constant is not None or ctx.cell is None
+    return end.kind != "condition"

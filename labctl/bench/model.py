@@ -1,6 +1,5 @@
 """A bench as values: instruments, channels, where data and messages go."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,32 +17,15 @@ class BenchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
-    """Where a secret is; never what it is."""
-
-    kind: Literal["env", "file"]
-    name: str
-
-    def reveal(self) -> str:
-        """Read the secret. Raises BenchError that names the place."""
-        if self.kind == "env":
-            value = os.environ.get(self.name)
-            if not value:
-                raise BenchError(f"the environment variable {self.name} is not set")
-            return value
-        try:
-            return Path(self.name).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BenchError(f"cannot read the secret in {self.name}: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
 class Mqtt:
-    """The broker that this bench's channels publish to."""
+    """The broker that this bench's channels publish to.
+
+    `password` says where the secret is (`{"env": NAME}` or `{"file": PATH}`), never what it is.
+    """
 
     url: str
     username: str | None = None
-    password: Secret | None = None
+    password: Mapping[str, str] | None = None
     prefix: str = DEFAULT_PREFIX
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Literal
 
@@ -24,6 +25,7 @@ from labctl_simulators.cells.names import split_model
 KEYS = ("driver", "serial", "resource", "simulate")
 SIMULATE_KEYS = ("model", "cell", "serve", "port", "parameters", "seed")
 
+Options = Mapping[str, Collection[str]]
 RESOURCES: Mapping[str, str] = {
     "TCPIP::192.168.1.20::5025::SOCKET": r"TCPIP[0-9]*::[^:\s]+::[0-9]{1,5}::SOCKET",
     "TCPIP::192.168.1.20::INSTR": r"TCPIP[0-9]*::[^:\s]+(::[^:\s]+)?::INSTR",
@@ -41,8 +43,7 @@ def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) ->
     if mapping is None:
         return None
     require(mapping, ("driver", "resource"), problems)
-    driver = _driver(mapping.get("driver"), problems)
-    options = driver_options(driver)
+    driver, options = _driver(mapping.get("driver"), problems)
     refuse_unknown(mapping.entries, (*KEYS, *options), problems)
     resource = _resource(mapping.get("resource"), name, taken, problems)
     serial = mapping.get("serial")
@@ -57,33 +58,39 @@ def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) ->
     )
 
 
-def _driver(entry: Entry | None, problems: Problems) -> str:
+def _driver(entry: Entry | None, problems: Problems) -> tuple[str, Options]:
     scalar = None if entry is None else as_scalar(entry.value, "`driver`", problems)
     if scalar is None:
-        return ""
+        return "", {}
     known = names_of("labctl.drivers")
     if scalar.text not in known:
         hint = meant(scalar.text, known) or "`labctl drivers` lists them: " + ", ".join(known)
         problems.add("driver", scalar.where, f"there is no driver `{scalar.text}`", hint)
-    return scalar.text
+        return scalar.text, {}
+    try:
+        return scalar.text, driver_options(scalar.text)
+    except ImportError as error:
+        message = f"the driver `{scalar.text}` cannot be loaded: {error}"
+        problems.add("driver-broken", scalar.where, message)
+        return scalar.text, {}
 
 
-def names_of(group: str) -> list[str]:
+@cache
+def names_of(group: str) -> tuple[str, ...]:
     """The names of the entry points in a group, whoever installed them."""
-    return sorted({found.name for found in entry_points(group=group)})
+    return tuple(sorted({found.name for found in entry_points(group=group)}))
 
 
-def driver_options(driver: str) -> Mapping[str, Collection[str]]:
+@cache
+def driver_options(driver: str) -> Options:
     """The settings that a driver takes from the bench, each with its choices (none: any text)."""
     for found in entry_points(group="labctl.drivers", name=driver):
-        options: Mapping[str, Collection[str]] = getattr(found.load(), "OPTIONS", {})
+        options: Options = getattr(found.load(), "OPTIONS", {})
         return options
     return {}
 
 
-def _options(
-    mapping: yaml12.Mapping, known: Mapping[str, Collection[str]], problems: Problems
-) -> dict[str, str]:
+def _options(mapping: yaml12.Mapping, known: Options, problems: Problems) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in mapping.entries:
         name = entry.key.text

@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from labctl.bench.model import DEFAULT_PREFIX, Mqtt, Secret
+from labctl.bench.model import DEFAULT_PREFIX, Mqtt
 from labctl.bench.values import NAME
 from labctl_protocols.fields import as_mapping, as_scalar, as_text, refuse_unknown, require
 from labctl_protocols.plan import Where
@@ -50,19 +50,18 @@ def url_faults(text: str) -> list[tuple[str, str, str]]:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        return [("url", f"`{text}` is no address of a broker", NO_ADDRESS)]
+        return [("url", "no address of a broker", NO_ADDRESS)]
     faults = []
-    if "@" in parts.netloc:
-        # The text is not repeated: it may hold a password.
-        faults.append(("url-secret", "the address holds a name or password", SECRET_HINT))
+    if parts.password is not None:
+        faults.append(("url-secret", "the address holds a password", SECRET_HINT))
     is_address = parts.scheme in SCHEMES and parts.hostname and port != 0
     if not is_address or parts.path not in ("", "/") or parts.query or parts.fragment:
-        shown = text if not faults else f"{parts.scheme}://…"
+        shown = f"{parts.scheme}://…" if "@" in text else text
         faults.append(("url", f"`{shown}` is no address of a broker", NO_ADDRESS))
     return faults
 
 
-def _secret(node: Node, folder: Path, problems: Problems) -> Secret | None:
+def _secret(node: Node, folder: Path, problems: Problems) -> dict[str, str] | None:
     if isinstance(node, Broken):
         return None
     if not isinstance(node, Mapping):
@@ -77,8 +76,8 @@ def _secret(node: Node, folder: Path, problems: Problems) -> Secret | None:
     if text is None:
         return None
     if entries[0].key.text == "env":
-        return Secret("env", text)
-    return Secret("file", str(folder / Path(text).expanduser()))
+        return {"env": text}
+    return {"file": str(folder / Path(text).expanduser())}
 
 
 def _prefix(entry: Entry | None, problems: Problems) -> str:

@@ -1,0 +1,123 @@
+"""Malformed benches: each is refused at its place by its rule, and by no other rule."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from labctl.bench import parse_bench
+from labctl_protocols.problems import Problems, ProtocolError
+
+GOOD = """\
+bench: b
+data: ./data
+mqtt: {url: mqtt://localhost, username: u, password: {env: P}, prefix: lab}
+instruments:
+  smu:
+    driver: keithley-2450
+    resource: sim
+    simulate: {model: na-half, serve: tcp, port: 5025, parameters: {ce: 0.9}, seed: 1}
+  two:
+    driver: keithley-2400
+    serial: "1"
+    resource: GPIB0::24::INSTR
+channels:
+  A1: {instrument: smu, channel: 1}
+  A2: {instrument: two}
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is changed in the good bench, where that is refused, by which rule."""
+
+    rule: str
+    old: str
+    new: str
+    place: str
+
+    def text(self) -> str:
+        assert GOOD.count(self.old) == 1, self.old
+        return GOOD.replace(self.old, self.new)
+
+
+TABLE = [
+    Row("missing-key", "bench: b\n", "", "1:1"),
+    Row("missing-key", "    resource: sim\n", "", "6:5"),
+    Row("missing-key", "    driver: keithley-2400\n", "", "10:5"),
+    Row("missing-key", "url: mqtt://localhost, ", "", "3:7"),
+    Row("missing-key", "{instrument: two}", "{channel: 1}", "15:7"),
+    Row("unknown-key", "data: ./data", "dat: ./data", "2:1"),
+    Row("unknown-key", 'serial: "1"', 'seral: "1"', "11:5"),
+    Row("unknown-key", "username: u", "username: u, user: v", "3:44"),
+    Row("unknown-key", "seed: 1", "sead: 1", "8:79"),
+    Row("unknown-key", "channel: 1", "chanel: 1", "14:25"),
+    Row("unknown-key", "{env: P}", "{env: P, vault: Q}", "3:63"),
+    Row("duplicate-key", "data: ./data", "data: ./data\ndata: ./other", "3:1"),
+    Row(
+        "type", "{url: mqtt://localhost, username: u, password: {env: P}, prefix: lab}", "x", "3:7"
+    ),
+    Row("type", "parameters: {ce: 0.9}", "parameters: 0.9", "8:68"),
+    Row("type", "data: ./data", "data: [a]", "2:7"),
+    Row("yaml-1.1", "prefix: lab", "prefix: on", "3:72"),
+    Row("null", "data: ./data", "data:", "2:1"),
+    Row("anchor", "data: ./data", "data: &here ./data", "2:7"),
+    Row("name", "bench: b", "bench: glove box", "1:8"),
+    Row("name", "bench: b", "bench: lab/#", "1:8"),
+    Row("name", "  A2: {", "  A+2: {", "15:3"),
+    Row("name", "bench: b", f"bench: {'x' * 65}", "1:8"),
+    Row("driver", "keithley-2450", "keithly-2450", "6:13"),
+    Row("resource", "resource: sim", "resource: simm", "7:15"),
+    Row("resource", "GPIB0::24::INSTR", "GPIB0::24", "12:15"),
+    Row("resource", "GPIB0::24::INSTR", "TCPIP::host::SOCKET", "12:15"),
+    Row("resource-port", "GPIB0::24::INSTR", "TCPIP::h::70000::SOCKET", "12:25"),
+    Row("same-resource", "resource: sim", "resource: gpib0::24::instr", "12:15"),
+    Row("choice", "serve: tcp, port: 5025", "serve: usb, port: 5025", "8:39"),
+    Row("port", "port: 5025", "port: 65536", "8:50"),
+    Row("port", "port: 5025", "port: -1", "8:50"),
+    Row("port", "port: 5025", "port: 5025.0", "8:50"),
+    Row("port-of-pty", "serve: tcp", "serve: pty", "8:44"),
+    Row("model", "na-half", "na-haf", "8:23"),
+    Row("model", "na-half", "Sodium", "8:23"),
+    Row("number", "ce: 0.9", "ce: 90 %", "8:73"),
+    Row("number", "ce: 0.9", "ce: 1.0e+999", "8:73"),
+    Row("seed", "seed: 1", "seed: one", "8:85"),
+    Row("no-such-instrument", "{instrument: two}", "{instrument: too}", "15:20"),
+    Row("channel", "channel: 1", "channel: 0", "14:34"),
+    Row("channel", "channel: 1", "channel: 1.5", "14:34"),
+    Row("same-terminals", "{instrument: two}", "{instrument: smu, channel: 1}", "15:3"),
+    Row("url", "mqtt://localhost", "http://localhost", "3:13"),
+    Row("url", "mqtt://localhost", "mqtt://localhost/topic", "3:13"),
+    Row("url", "mqtt://localhost", "mqtt://localhost:99999", "3:13"),
+    Row("url-secret", "mqtt://localhost", '"mqtt://u:p@localhost"', "3:13"),
+    Row("secret", "{env: P}", "hunter2", "3:54"),
+    Row("secret-source", "{env: P}", "{env: P, file: f}", "3:54"),
+    Row("username", "username: u, ", "", "3:31"),
+    Row("prefix", "prefix: lab", "prefix: lab/#", "3:72"),
+    Row("prefix", "prefix: lab", "prefix: lab//x", "3:72"),
+]
+RULES = sorted({row.rule for row in TABLE})
+
+
+def test_the_bench_that_is_changed_is_good() -> None:
+    assert parse_bench(GOOD, "b.yaml").name == "b"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.rule} {row.new.strip()[:24]}")
+def test_refused_at_its_place_by_its_rule(row: Row) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        parse_bench(row.text(), "b.yaml")
+    told = [(problem.rule, str(problem.where)) for problem in caught.value.problems]
+    assert told == [(row.rule, f"b.yaml:{row.place}")]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_without_the_rule_exactly_its_rows_are_accepted(rule: str) -> None:
+    accepted = []
+    for row in TABLE:
+        try:
+            parse_bench(row.text(), "b.yaml", Problems(frozenset({rule})))
+        except ProtocolError:
+            continue
+        accepted.append(row)
+    assert accepted == [row for row in TABLE if row.rule == rule]

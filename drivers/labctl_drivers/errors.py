@@ -17,6 +17,10 @@ class LinkTimeout(LinkError):
     """No whole reply within the time allowed; the link has been resynchronised or marked lost."""
 
 
+class BadReply(LinkError):
+    """A whole reply that is not of the form that was asked for, or longer than any reply is."""
+
+
 class WrongInstrument(InstrumentError):
     """Another model or serial number answers at the address. Nothing was changed on it."""
 
@@ -32,6 +36,10 @@ class InstrumentRefused(InstrumentError):
 
 class InvalidReading(InstrumentError):
     """A reply that is no measurement: truncated, not a number, over-range or a sentinel."""
+
+
+class OutputLost(InstrumentError):
+    """The output went off by itself: interlock, protection, or a hand at the panel."""
 
 
 class OutOfRange(InstrumentError):

@@ -1,0 +1,63 @@
+"""A link inside the process, to a peer that speaks bytes: what simulated benches run on."""
+
+import asyncio
+from typing import Protocol
+
+from labctl_drivers.errors import LinkLost
+from labctl_drivers.link.transport import Inbox, Pace
+
+
+class Peer(Protocol):
+    """The other end: bytes in, timed bytes out, on the loop's clock."""
+
+    def feed(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
+        """Take bytes at `now`; give the replies with the times at which each is there."""
+
+
+class MemoryTransport:
+    """Hands bytes to a peer and delivers its replies when they are due. No time passes in it."""
+
+    pace = Pace()
+    ends_on_cr = False
+    reconnects = False
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._inbox: Inbox | None = None
+
+    async def open(self) -> None:
+        """Begin to deliver."""
+        self._inbox = Inbox()
+
+    async def write(self, data: bytes) -> None:
+        """Feed the peer."""
+        inbox = self._opened()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for when, reply in self._peer.feed(data, now):
+            if when <= now:
+                inbox.push(reply)
+            else:
+                loop.call_at(when, inbox.push, reply)
+
+    async def read(self, deadline: float) -> bytes:
+        """The next bytes; none at the deadline."""
+        return await self._opened().get(deadline)
+
+    def take(self) -> bytes:
+        """What is there."""
+        return self._opened().take()
+
+    async def clear(self) -> None:
+        """There is no device clear in memory."""
+
+    async def close(self) -> None:
+        """What is still under way is delivered to nobody."""
+        if self._inbox is not None:
+            self._inbox.lose("the link was closed")
+        self._inbox = None
+
+    def _opened(self) -> Inbox:
+        if self._inbox is None:
+            raise LinkLost("the link is not open")
+        return self._inbox

@@ -1,0 +1,259 @@
+"""The owner of a link: one task through which every exchange goes, one at a time.
+
+A query that was sent is finished by the owner even if its caller has gone, and its late reply is
+discarded. A query without a reply in time leaves the link out of step; nothing is sent on it again
+before the instrument's answer to a probe has shown where its replies stand.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from labctl_drivers.errors import BadReply, LinkError, LinkLost, LinkTimeout
+from labctl_drivers.link.transport import Transport
+
+MAX_REPLY = 1 << 16
+_LF = re.compile(rb"\n")
+_CR_OR_LF = re.compile(rb"[\r\n]")
+_ENDS = b"\r\n"
+
+Transcript = Callable[[float, str, bytes], None]
+"""Told (loop time, direction, bytes): `>` sent, `<` received, `x` discarded unread."""
+
+
+class Answer(NamedTuple):
+    """A reply without its terminator, and when (loop's clock, s) it was asked for and there."""
+
+    data: bytes
+    sent_s: float
+    received_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A query that changes nothing and whose reply cannot be taken for any other."""
+
+    line: bytes
+    is_reply: Callable[[bytes], bool]
+    timeout_s: float = 1.0
+
+
+class _Request(NamedTuple):
+    line: bytes | None
+    timeout_s: float | None
+    future: "asyncio.Future[Answer]"
+
+
+class Link:
+    """One instrument's link. `write` and `query` may be cancelled at any point.
+
+    `stale_bytes` counts what came unasked and was discarded.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        probe: Probe | None = None,
+        transcript: Transcript | None = None,
+    ) -> None:
+        self.probe = probe
+        self.stale_bytes = 0
+        self._transport = transport
+        self._transcript = transcript
+        self._end = _CR_OR_LF if transport.ends_on_cr else _LF
+        self._buffer = bytearray()
+        self._queue: deque[_Request] = deque()
+        self._idle: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._lost: str | None = "it was never opened"
+        self._in_step = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing can be sent before `open` has connected again."""
+        return self._lost is not None
+
+    async def open(self) -> None:
+        """Connect, or connect again after the link was lost; nothing if it is open."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._own(), name="link owner")
+        if self._lost is not None:
+            await self._submit(None, None)
+
+    async def write(self, line: bytes) -> None:
+        """Send a line; a line feed is added. Raises LinkLost, LinkTimeout."""
+        await self._submit(line, None)
+
+    async def query(self, line: bytes, timeout_s: float) -> bytes:
+        """Send a line and wait (host seconds) for one whole reply, given without its terminator.
+
+        Raises LinkLost, LinkTimeout, BadReply.
+        """
+        return (await self._submit(line, timeout_s)).data
+
+    async def timed_query(self, line: bytes, timeout_s: float) -> Answer:
+        """As `query`, with the times of query and reply."""
+        return await self._submit(line, timeout_s)
+
+    def distrust(self) -> None:
+        """The last reply made no sense: find the instrument's place again before the next line."""
+        self._in_step = self.probe is None
+
+    async def close(self) -> None:
+        """Disconnect; whoever still waits gets LinkLost. Idempotent."""
+        task, self._task = self._task, None
+        self._lost = "it was closed"
+        try:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        finally:
+            while self._queue:
+                self._refuse(self._queue.popleft())
+            await self._transport.close()
+
+    def _submit(self, line: bytes | None, timeout_s: float | None) -> "asyncio.Future[Answer]":
+        if self._task is None:
+            raise LinkLost(f"the link is not open: {self._lost}")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Request(line, timeout_s, future))
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+        return future
+
+    def _refuse(self, request: _Request) -> None:
+        if not request.future.done():
+            request.future.set_exception(LinkLost(f"the link is lost: {self._lost}"))
+
+    async def _own(self) -> None:
+        queue = self._queue
+        loop = asyncio.get_running_loop()
+        while True:
+            if not queue:
+                self._idle = loop.create_future()
+                await self._idle
+                continue
+            request = queue.popleft()
+            if request.future.done():
+                continue
+            try:
+                answer = await self._serve(request)
+            except asyncio.CancelledError:
+                self._refuse(request)
+                raise
+            except Exception as error:
+                self._failed(request, error)
+            else:
+                if not request.future.done():
+                    request.future.set_result(answer)
+
+    def _failed(self, request: _Request, error: Exception) -> None:
+        self._in_step = self._in_step and isinstance(error, LinkTimeout)
+        if isinstance(error, LinkLost) or not isinstance(error, LinkError):
+            self._lost = str(error)
+        if not request.future.done():
+            request.future.set_exception(error)
+
+    async def _serve(self, request: _Request) -> Answer:
+        if request.line is None:
+            await self._connect()
+        elif self._lost is not None:
+            raise LinkLost(f"the link is lost: {self._lost}")
+        if not self._in_step:
+            await self._get_in_step()
+        if request.line is None or request.future.cancelled():
+            return Answer(b"", 0.0, 0.0)
+        return await self._exchange(request.line, request.timeout_s)
+
+    async def _exchange(self, line: bytes, timeout_s: float | None) -> Answer:
+        self._discard()
+        loop = asyncio.get_running_loop()
+        sent_s = loop.time()
+        await self._send(line)
+        if timeout_s is None:
+            return Answer(b"", sent_s, sent_s)
+        frame = await self._frame(self._transport.pace.deadline(timeout_s))
+        if frame is None:
+            self._in_step = False
+            await self._get_in_step()
+            raise LinkTimeout(f"no whole reply to {line!r} within {timeout_s:g} s")
+        return Answer(frame, sent_s, loop.time())
+
+    async def _send(self, line: bytes) -> None:
+        data = line + b"\n"
+        if self._transcript is not None:
+            self._transcript(asyncio.get_running_loop().time(), ">", data)
+        await self._transport.write(data)
+
+    async def _frame(self, deadline: float) -> bytes | None:
+        """The next reply; None when the deadline passes first."""
+        buffer = self._buffer
+        while True:
+            frame = self._cut()
+            if frame is not None:
+                return frame
+            if len(buffer) > MAX_REPLY:
+                raise BadReply(f"a reply of more than {MAX_REPLY} bytes")
+            chunk = await self._transport.read(deadline)
+            if not chunk:
+                return None
+            if self._transcript is not None:
+                self._transcript(asyncio.get_running_loop().time(), "<", chunk)
+            buffer += chunk
+
+    def _cut(self) -> bytes | None:
+        buffer = self._buffer
+        if buffer and buffer[0] in _ENDS:
+            del buffer[: len(buffer) - len(buffer.lstrip(_ENDS))]
+        found = self._end.search(buffer)
+        if found is None or found.start() > MAX_REPLY:
+            return None
+        frame = bytes(buffer[: found.start()]).rstrip(b"\r")
+        del buffer[: found.end()]
+        return frame
+
+    def _discard(self) -> None:
+        """Nothing that came before a query can answer it."""
+        stale = self._transport.take()
+        if self._buffer:
+            stale = bytes(self._buffer) + stale
+            self._buffer.clear()
+        if stale.strip(_ENDS):
+            self.stale_bytes += len(stale)
+            if self._transcript is not None:
+                self._transcript(asyncio.get_running_loop().time(), "x", stale)
+
+    async def _connect(self) -> None:
+        await self._transport.close()
+        self._buffer.clear()
+        await self._transport.open()
+        self._lost = None
+        self._in_step = self.probe is None
+
+    async def _get_in_step(self) -> None:
+        """Ask the probe and discard everything before its reply. Raises LinkLost without one."""
+        if self.probe is None:
+            raise LinkLost("a reply is missing, and there is no probe to find its place again")
+        await self._transport.clear()
+        if await self._probed(self.probe):
+            return
+        if self._transport.reconnects:
+            await self._connect()
+            if await self._probed(self.probe):
+                return
+        raise LinkLost(f"no answer to {self.probe.line!r} within {self.probe.timeout_s:g} s")
+
+    async def _probed(self, probe: Probe) -> bool:
+        self._discard()
+        await self._send(probe.line)
+        deadline = self._transport.pace.deadline(probe.timeout_s)
+        while (frame := await self._frame(deadline)) is not None:
+            if probe.is_reply(frame):
+                self._in_step = True
+                return True
+            self.stale_bytes += len(frame)
+        return False

@@ -191,9 +191,7 @@ class _Reader:
             return None
         return self._sized(scalar, what, quantity, positive)
 
-    def _sized(
-        self, scalar: Scalar, what: str, quantity: Quantity, positive: bool
-    ) -> float | None:
+    def _sized(self, scalar: Scalar, what: str, quantity: Quantity, positive: bool) -> float | None:
         value, missing = in_si(quantity, self.sizes)
         if value is None:
             unit = quantity.unit.text if quantity.unit else ""
@@ -248,9 +246,7 @@ class _Reader:
         mapping = fields.as_mapping(entry.value, "`limits`", self.problems)
         if mapping is None:
             return Limits()
-        fields.refuse_unknown(
-            mapping.entries, ("voltage", "current", "temperature"), self.problems
-        )
+        fields.refuse_unknown(mapping.entries, ("voltage", "current", "temperature"), self.problems)
         volts, ampere = mapping.get("voltage"), mapping.get("current")
         kelvin = mapping.get("temperature")
         low_V, high_V = (None, None) if volts is None else self.span(volts, VOLTAGE)
@@ -279,7 +275,9 @@ class _Reader:
             return None, values[0]
         low, high = values
         if low is not None and high is not None and low >= high:
-            self.problems.add("span", scalar.where, f"{what}: the low end is not below the high end")
+            self.problems.add(
+                "span", scalar.where, f"{what}: the low end is not below the high end"
+            )
         return low, high
 
     def terminals(self) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,18 @@ from labctl_protocols.context import BAD, Context, Named, Scope
 from labctl_protocols.control import bind_steps, read_parameter
 from labctl_protocols.drive import PLATE_SIGN
 from labctl_protocols.files import ProtocolFile
-from labctl_protocols.plan import CellKind, Drive, For, Group, If, Limits, Node, Plan, Record, Repeat
+from labctl_protocols.plan import (
+    CellKind,
+    Drive,
+    For,
+    Group,
+    If,
+    Limits,
+    Node,
+    Plan,
+    Record,
+    Repeat,
+)
 from labctl_protocols.problems import Problems
 from labctl_protocols.plan import Where
 from labctl_protocols.routines import Routines, default_of, is_required, parameter_entries
@@ -132,9 +143,7 @@ def _refuse_other_cell(
         )
 
 
-def _parameters(
-    root: YamlMapping, given: Mapping[str, str], ctx: Context
-) -> dict[str, Named]:
+def _parameters(root: YamlMapping, given: Mapping[str, str], ctx: Context) -> dict[str, Named]:
     values: dict[str, Named] = {}
     entries = parameter_entries(root, ctx.problems)
     known = [entry.key.text for entry in entries]
@@ -164,9 +173,7 @@ def _parameters(
     return values
 
 
-def _overridden(
-    entry: Entry, text: str, earlier: Mapping[str, Named], ctx: Context
-) -> Named:
+def _overridden(entry: Entry, text: str, earlier: Mapping[str, Named], ctx: Context) -> Named:
     name = entry.key.text
     scalar = Scalar(Where(f"-p {name}", 1, 1), text)
     value = read_parameter(scalar, Scope(values=earlier), ctx) or Named(BAD, "")
@@ -184,9 +191,7 @@ def _overridden(
     return value
 
 
-def _limits(
-    root: YamlMapping, ratings: Ratings | None, scope: Scope, ctx: Context
-) -> Limits:
+def _limits(root: YamlMapping, ratings: Ratings | None, scope: Scope, ctx: Context) -> Limits:
     """The intersection of instrument, cell and protocol."""
     limits = Limits()
     if ratings is not None:
@@ -296,5 +301,3 @@ def _refuse_unknown_labels(ctx: Context) -> None:
                 f"no step and no group is called `{label}`",
                 fields.meant(label, ctx.labels),
             )
-
-

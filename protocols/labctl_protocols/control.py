@@ -32,7 +32,9 @@ ALL_BESIDE = frozenset(key for keys in BESIDE.values() for key in keys)
 CLASSES = ("conditioning", "formation", "supply", "cycle", "diagnostic")
 
 
-def bind_steps(node: YamlNode, scope: Scope, ctx: Context, what: str = "`steps`") -> tuple[Node, ...]:
+def bind_steps(
+    node: YamlNode, scope: Scope, ctx: Context, what: str = "`steps`"
+) -> tuple[Node, ...]:
     """The nodes of a list of steps; what cannot be bound is left out, with problems noted."""
     steps = fields.as_list(node, what, ctx.problems)
     if steps is None:
@@ -65,9 +67,7 @@ def _step(
     item: YamlNode, position: int, twins: frozenset[str], scope: Scope, ctx: Context
 ) -> tuple[Node, ...]:
     if isinstance(item, Scalar):
-        ctx.problems.add(
-            "type", item.where, f"`{item.text}` is no step", "a step is `verb: value`"
-        )
+        ctx.problems.add("type", item.where, f"`{item.text}` is no step", "a step is `verb: value`")
         return ()
     step = fields.as_mapping(item, "a step", ctx.problems)
     verb = None if step is None else _verb(step, ctx)
@@ -276,9 +276,7 @@ def _with_counter(counter: str | None, scope: Scope) -> tuple[Scope, str | None]
         return scope, None
     unique = scope.unique(counter)
     return (
-        replace(
-            scope, counters={**scope.counters, counter: unique}, taken=scope.taken | {unique}
-        ),
+        replace(scope, counters={**scope.counters, counter: unique}, taken=scope.taken | {unique}),
         unique,
     )
 
@@ -341,7 +339,10 @@ def _for_values(
         return None
     if len(mapping.entries) != 1:
         ctx.problems.add(
-            "for", mapping.where, "`for` takes one name with its values", "as in `{rate: [C/10, 1C]}`"
+            "for",
+            mapping.where,
+            "`for` takes one name with its values",
+            "as in `{rate: [C/10, 1C]}`",
         )
         return None
     entry = mapping.entries[0]
@@ -414,5 +415,3 @@ def read_parameter(scalar: Scalar, scope: Scope, ctx: Context) -> Named | None:
     """A parameter's value; None with a problem noted."""
     parsed = parse(scalar, ctx.problems)
     return None if parsed is None else named(parsed, scope, ctx)
-
-

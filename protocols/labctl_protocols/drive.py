@@ -27,7 +27,9 @@ VERBS = ("rest", "charge", "discharge", "plate", "strip", "hold")
 PLATE_SIGN: dict[str, Literal[1, -1]] = {"half": -1, "anode-free": 1, "full": 1}
 
 
-def bind_drive(step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Context) -> Node | None:
+def bind_drive(
+    step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Context
+) -> Node | None:
     """A drive step; None with problems noted."""
     label = _label(step, ctx)
     limits, inner = _limits(step, scope, ctx)
@@ -358,5 +360,3 @@ def _then_hold(
 
 def _shown(parsed: Parsed, tree: Tree, scope: Scope, ctx: Context) -> str:
     return Maker(parsed, scope, ctx).shown(tree)
-
-

@@ -98,9 +98,7 @@ def _end(
     return End(bare, expression, bare, maker.shown(tree), held), term
 
 
-def _condition(
-    parsed: Parsed, tree: Tree, scope: Scope, ctx: Context
-) -> tuple[End, Term] | None:
+def _condition(parsed: Parsed, tree: Tree, scope: Scope, ctx: Context) -> tuple[End, Term] | None:
     term, expression = compiled(parsed, tree, scope, ctx)
     if term.kind == "bad":
         return None
@@ -172,9 +170,7 @@ def refuse_outside(value: float, what: str, where: Where, limits: Limits, ctx: C
     )
 
 
-def _refuse_endless(
-    made: Ends, kind: Kind, limits: Limits, where: Where, ctx: Context
-) -> None:
+def _refuse_endless(made: Ends, kind: Kind, limits: Limits, where: Where, ctx: Context) -> None:
     """Note a step that may never end. A refused end has been noted already."""
     if not made.whole:
         return

@@ -189,9 +189,7 @@ def _nest(kind: str) -> Callable[[list[Any]], Tree]:
 def _leaf(kind: str) -> Callable[[list[Any]], Tree]:
     def build(parts: list[Any]) -> Tree:
         token: Lexeme = parts[0]
-        return Tree(
-            kind, token.start, token.end, (), token.name, token.quantity, token.label
-        )
+        return Tree(kind, token.start, token.end, (), token.name, token.quantity, token.label)
 
     return build
 

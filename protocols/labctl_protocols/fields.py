@@ -58,11 +58,15 @@ def as_text(node: Node, what: str, problems: Problems) -> str | None:
     if scalar is None:
         return None
     eaten = scalar.comment[:2]
-    if len(eaten) == 2 and eaten[1] not in " #!\t" and problems.add(
-        "comment",
-        scalar.where,
-        f"YAML takes `{scalar.comment}` for a comment",
-        "quote the text if that belongs to it, else put a space after the #",
+    if (
+        len(eaten) == 2
+        and eaten[1] not in " #!\t"
+        and problems.add(
+            "comment",
+            scalar.where,
+            f"YAML takes `{scalar.comment}` for a comment",
+            "quote the text if that belongs to it, else put a space after the #",
+        )
     ):
         return None
     if not scalar.text.strip():

@@ -282,11 +282,40 @@ def _meant(word: str, unit: str, shown: str) -> str:
     return "units are " + " ".join(u for u in UNITS if "/" not in u)
 
 
+_DEFINITIONS = """
+nano- = 1e-9
+micro- = 1e-6
+milli- = 1e-3
+centi- = 1e-2
+kilo- = 1e3
+mega- = 1e6
+volt = [potential]
+ampere = [current]
+second = [time]
+kelvin = [temperature]; offset: 0
+meter = [length]
+kilogram = [mass]
+gram = 1e-3 * kilogram
+watt = volt * ampere
+ohm = volt / ampere
+hertz = 1 / second
+minute = 60 * second
+hour = 60 * minute
+day = 24 * hour
+percent = 0.01
+degree_Celsius = kelvin; offset: 273.15
+"""
+
+
 @cache
 def _registry() -> Any:
+    """A registry of what the closed list needs: Pint's own takes forty times as long to read."""
     import pint
 
-    return pint.UnitRegistry()
+    registry = pint.UnitRegistry(None)
+    for line in _DEFINITIONS.strip().splitlines():
+        registry.define(line)
+    return registry
 
 
 @cache

@@ -67,7 +67,9 @@ def read_limits(node: Node, scope: Scope, ctx: Context, owner: str) -> Limits:
     for entry in mapping.entries:
         if entry.key.text == "voltage":
             low_V, high_V = _span(entry, VOLTAGE, scope, ctx)
-            _refuse_wider(entry, low_V, high_V, (scope.limits.low_V, scope.limits.high_V), ctx, owner)
+            _refuse_wider(
+                entry, low_V, high_V, (scope.limits.low_V, scope.limits.high_V), ctx, owner
+            )
         elif entry.key.text == "current":
             current_A = _magnitude(entry, scope, ctx)
             _refuse_wider(entry, None, current_A, (None, scope.limits.current_A), ctx, owner)

@@ -46,9 +46,7 @@ LIVE = {
     "nominal": CHARGE,
 }
 LEDGER = frozenset({"deposit", "lost", "supplied", "inventory"})
-FIGURE_KINDS = dict(
-    zip(FIGURES, (CHARGE, ENERGY, TIME, VOLTAGE, CURRENT, NUMBER), strict=True)
-)
+FIGURE_KINDS = dict(zip(FIGURES, (CHARGE, ENERGY, TIME, VOLTAGE, CURRENT, NUMBER), strict=True))
 ENDED_WORDS = frozenset({*LIVE, "charge", "condition", "dV/dt"})
 RESERVED = frozenset({*LIVE, "ended", "last", "aux", "abs", "min", "max", "C", "d", "V", "A"})
 MAX_SIZE = 5_000
@@ -242,15 +240,15 @@ def _last(maker: Maker, tree: Tree) -> Term:
 
 def _slope(maker: Maker, tree: Tree) -> Term:
     if not tree.operands:
-        return maker.refuse(
-            "slope", tree, "`dV/dt` without a window", "write `dV/dt over 10 min`"
-        )
+        return maker.refuse("slope", tree, "`dV/dt` without a window", "write `dV/dt over 10 min`")
     window = maker.term(tree.operands[0])
     if window.kind == "bad":
         return BAD
     seconds = window.constant
-    if window.kind != TIME or (seconds is not None and not seconds > 0) or (
-        seconds is None and maker.ctx.cell is not None
+    if (
+        window.kind != TIME
+        or (seconds is not None and not seconds > 0)
+        or (seconds is None and maker.ctx.cell is not None)
     ):
         return maker.refuse(
             "slope", tree.operands[0], "the window of `over` is a fixed time above zero"

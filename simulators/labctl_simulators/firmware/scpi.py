@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 D = TypeVar("D")
 MAX_MNEMONIC = 12
 CACHED_LINES = 512
+CACHED_LENGTH = 256
 
 
 class ScpiError(Exception):
@@ -124,7 +125,8 @@ class Grammar(Generic[D]):
             units = tuple(self._units(line))
             if len(self._cache) >= CACHED_LINES:
                 self._cache.clear()
-            self._cache[line] = units
+            if len(line) <= CACHED_LENGTH:
+                self._cache[line] = units
         return units
 
     def _units(self, line: str) -> Iterable[Unit[D]]:
@@ -145,7 +147,7 @@ class Grammar(Generic[D]):
         header, marks, rest = found.groups()
         if len(marks) > 1 or (rest and not rest[0].isspace() and not marks):
             raise ScpiError(-102 if len(marks) > 1 else -111)
-        if not part.isprintable() and not part.replace("\t", " ").isprintable():
+        if not (part.isascii() and part.replace("\t", " ").isprintable()):
             raise ScpiError(-101)
         if header.startswith("*"):
             command = self._common.get(header.upper())

@@ -10,7 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from labctl_drivers.errors import BadReply, LinkError, LinkLost, LinkTimeout
 from labctl_drivers.link.transport import Transport
@@ -42,9 +42,13 @@ class Probe:
 
 
 class _Request(NamedTuple):
-    line: bytes | None
-    timeout_s: float | None
+    kind: Literal["open", "write", "query", "shout"]
+    line: bytes
+    timeout_s: float
     future: "asyncio.Future[Answer]"
+
+
+_NOTHING = Answer(b"", 0.0, 0.0)
 
 
 class Link:
@@ -82,22 +86,36 @@ class Link:
         if self._task is None:
             self._task = asyncio.create_task(self._own(), name="link owner")
         if self._lost is not None:
-            await self._submit(None, None)
+            await self._submit("open", b"", 0.0)
 
-    async def write(self, line: bytes) -> None:
-        """Send a line; a line feed is added. Raises LinkLost, LinkTimeout."""
-        await self._submit(line, None)
+    async def write(self, line: bytes) -> float:
+        """Send a line; a line feed is added. Gives when that was (loop's clock, s).
+
+        Raises LinkLost.
+        """
+        return (await self._submit("write", line, 0.0)).sent_s
+
+    async def shout(self, line: bytes) -> None:
+        """Send a line even if the other end has stopped answering; for switching off.
+
+        Raises LinkLost when there is nothing to send it on.
+        """
+        await self._submit("shout", line, 0.0)
 
     async def query(self, line: bytes, timeout_s: float) -> bytes:
         """Send a line and wait (host seconds) for one whole reply, given without its terminator.
 
         Raises LinkLost, LinkTimeout, BadReply.
         """
-        return (await self._submit(line, timeout_s)).data
+        return (await self._submit("query", line, timeout_s)).data
 
     async def timed_query(self, line: bytes, timeout_s: float) -> Answer:
         """As `query`, with the times of query and reply."""
-        return await self._submit(line, timeout_s)
+        return await self._submit("query", line, timeout_s)
+
+    def deadline(self, timeout_s: float) -> float:
+        """The loop's time when so many host seconds will have passed."""
+        return self._transport.pace.deadline(timeout_s)
 
     def distrust(self) -> None:
         """The last reply made no sense: find the instrument's place again before the next line."""
@@ -116,11 +134,13 @@ class Link:
                 self._refuse(self._queue.popleft())
             await self._transport.close()
 
-    def _submit(self, line: bytes | None, timeout_s: float | None) -> "asyncio.Future[Answer]":
+    def _submit(
+        self, kind: Literal["open", "write", "query", "shout"], line: bytes, timeout_s: float
+    ) -> "asyncio.Future[Answer]":
         if self._task is None:
             raise LinkLost(f"the link is not open: {self._lost}")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Request(line, timeout_s, future))
+        self._queue.append(_Request(kind, line, timeout_s, future))
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
         return future
@@ -159,23 +179,26 @@ class Link:
             request.future.set_exception(error)
 
     async def _serve(self, request: _Request) -> Answer:
-        if request.line is None:
+        kind = request.kind
+        if kind == "open":
             await self._connect()
-        elif self._lost is not None:
+        elif self._lost is not None and kind != "shout":
             raise LinkLost(f"the link is lost: {self._lost}")
-        if not self._in_step:
+        if not self._in_step and kind != "shout":
             await self._get_in_step()
-        if request.line is None or request.future.cancelled():
-            return Answer(b"", 0.0, 0.0)
-        return await self._exchange(request.line, request.timeout_s)
+        if kind == "open" or request.future.cancelled():
+            return _NOTHING
+        if kind == "query":
+            return await self._exchange(request.line, request.timeout_s)
+        sent_s = asyncio.get_running_loop().time()
+        await self._send(request.line)
+        return Answer(b"", sent_s, sent_s)
 
-    async def _exchange(self, line: bytes, timeout_s: float | None) -> Answer:
+    async def _exchange(self, line: bytes, timeout_s: float) -> Answer:
         self._discard()
         loop = asyncio.get_running_loop()
         sent_s = loop.time()
         await self._send(line)
-        if timeout_s is None:
-            return Answer(b"", sent_s, sent_s)
         frame = await self._frame(self._transport.pace.deadline(timeout_s))
         if frame is None:
             self._in_step = False

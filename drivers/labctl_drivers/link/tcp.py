@@ -6,7 +6,7 @@ import socket
 from labctl_drivers.errors import LinkLost
 from labctl_drivers.link.transport import Inbox, Pace
 
-OPEN_TIMEOUT_S = 5.0
+OPEN_TIMEOUT_S = 2.0
 MAX_UNSENT = 1 << 16
 
 

@@ -13,7 +13,7 @@ from labctl_drivers.link.transport import Pace
 if TYPE_CHECKING:
     from pyvisa.resources import MessageBasedResource
 
-OPEN_TIMEOUT_S = 5.0
+OPEN_TIMEOUT_S = 2.0
 WRITE_TIMEOUT_S = 2.0
 
 

@@ -1,0 +1,124 @@
+"""How a source-measure unit is set so that it cannot drive the cell past its limits by itself.
+
+A driven step is a voltage source at the voltage where it has to stop, with the step's current as
+the limit: constant current until there, then constant voltage, in both directions, whatever
+becomes of the PC (instruments.md §0.1). A rest is a current source at 0 A.
+"""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+
+from labctl_drivers.errors import OutOfRange
+from labctl_drivers.keithley_24xx_models import USABLE, Model, VoltageRange
+from labctl_drivers.vocabulary import Guard, RangeAccuracy, Setpoint
+
+FIRST_RANGE_V = 20.0
+"""The cell's voltage is not known yet: a range that holds any cell's."""
+SMALLEST_DRIVE_RANGE_V = 2.0
+"""Below, a cell that leaves its limits would leave the range too and could not be read."""
+LEAST_LIMIT = 1e-3
+"""The smallest current limit, as a part of its measuring range."""
+
+Function = Literal["VOLT", "CURR"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What the instrument is set to: source function, its level, and the other quantity's limit.
+
+    `voltage` and `current` are the ranges in force.
+    """
+
+    function: Function
+    level: float
+    limit: float
+    voltage: VoltageRange
+    current: RangeAccuracy
+
+    @property
+    def limit_range(self) -> float:
+        """Full scale of the range on which the limited quantity is measured."""
+        return self.current.full_scale if self.function == "VOLT" else self.voltage.full_scale
+
+
+def program_for(
+    setpoint: Setpoint,
+    guard: Guard,
+    model: Model,
+    seen_V: float | None,
+    held: VoltageRange | None = None,
+) -> Program:
+    """The instrument's settings for a setpoint inside a guard.
+
+    `seen_V` is the cell's voltage when last read, None before the first reading. `held` is the
+    range on which the cell is driven now, kept if it will do: changing it would interrupt the
+    current. Raises OutOfRange.
+    """
+    _check_numbers(setpoint, guard)
+    if setpoint.mode == "rest":
+        return _rest(guard, model, seen_V)
+    limit = abs(setpoint.current_A)
+    least = model.amps[0].full_scale * LEAST_LIMIT
+    if not least <= limit <= guard.max_current_A:
+        raise OutOfRange(f"{limit:g} A is not within {least:g} A .. {guard.max_current_A:g} A")
+    voltage = _voltage_range(guard, model, seen_V, SMALLEST_DRIVE_RANGE_V)
+    if held is not None and held.full_scale >= voltage.full_scale:
+        voltage = held
+    level = _level(setpoint, guard, voltage)
+    most = model.max_current_A(voltage.full_scale)
+    if limit > most:
+        raise OutOfRange(
+            f"a {model.name} gives at most {most:g} A on its {voltage.full_scale:g} V range, "
+            f"not {limit:g} A"
+        )
+    return Program("VOLT", level, limit, voltage, _current_range(limit, model))
+
+
+def _check_numbers(setpoint: Setpoint, guard: Guard) -> None:
+    numbers = (setpoint.current_A, setpoint.stop_voltage_V or 0.0)
+    limits = (guard.low_V, guard.high_V, guard.max_current_A)
+    if not all(isfinite(number) for number in numbers + limits):
+        raise OutOfRange("a setpoint or limit is not a finite number")
+    if not guard.low_V < guard.high_V:
+        raise OutOfRange(f"no voltage lies between {guard.low_V:g} V and {guard.high_V:g} V")
+
+
+def _rest(guard: Guard, model: Model, seen_V: float | None) -> Program:
+    # the limit is the range's, never the guard's: a cell beyond it would be discharged to it
+    voltage = _voltage_range(guard, model, seen_V, FIRST_RANGE_V)
+    return Program("CURR", 0.0, voltage.full_scale, voltage, model.amps[0])
+
+
+def _voltage_range(
+    guard: Guard, model: Model, seen_V: float | None, least_V: float
+) -> VoltageRange:
+    known = FIRST_RANGE_V if seen_V is None else abs(seen_V)
+    need = max(abs(guard.low_V), abs(guard.high_V), known, least_V)
+    for candidate in model.volts:
+        if candidate.full_scale >= need:
+            return candidate
+    raise OutOfRange(f"a {model.name} has no voltage range that holds {need:g} V")
+
+
+def _current_range(limit: float, model: Model) -> RangeAccuracy:
+    for candidate in model.amps:
+        if limit <= candidate.full_scale * USABLE:
+            return candidate
+    raise OutOfRange(f"a {model.name} has no current range that holds {limit:g} A")
+
+
+def _level(setpoint: Setpoint, guard: Guard, voltage: VoltageRange) -> float:
+    stop = setpoint.stop_voltage_V
+    charging = setpoint.current_A > 0
+    if stop is None:
+        if setpoint.mode == "voltage":
+            raise OutOfRange("a voltage is to be held, but which one was not said")
+        return guard.high_V if charging else guard.low_V
+    if not guard.low_V <= stop <= guard.high_V:
+        raise OutOfRange(f"{stop:g} V is not within {guard.low_V:g} V .. {guard.high_V:g} V")
+    if setpoint.mode == "voltage" or setpoint.hold_at_stop:
+        return stop
+    # far enough beyond the stop that it is surely reached, and read as reached
+    band = voltage.error_V(stop)
+    return min(stop + band, guard.high_V) if charging else max(stop - band, guard.low_V)

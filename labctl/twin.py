@@ -74,7 +74,7 @@ def _make_cell(
             raise ValueError("there is no cell: name a model or a cell's record")
         model = default_model(size)
     metal, kind = split_model(model)
-    factory = _load("labctl.cells", kind, "cell model")
+    factory = _load("labctl.cells", kind, f"cell model {model!r}")
     if size is None:
         size = CellSize(kind=KINDS.get(kind, "full"))
     if metal is not None:
@@ -111,7 +111,8 @@ def _make_firmware(
 ) -> Firmware:
     from labctl_simulators.terminals import Terminals
 
-    maker = _load("labctl.simulators", instrument.driver, "simulator for the driver")
+    name = instrument.driver
+    maker = _load("labctl.simulators", name, f"simulator for the driver {name!r}")
     firmware: Firmware = maker(Terminals(cell, now), serial=instrument.serial, seed=seed, **options)
     return firmware
 
@@ -120,7 +121,7 @@ def _load(group: str, name: str, what: str) -> Any:  # noqa: ANN401 - whatever a
     for found in entry_points(group=group, name=name):
         return found.load()
     known = ", ".join(sorted({found.name for found in entry_points(group=group)}))
-    raise BenchError(f"there is no {what} {name!r}; there are {known}")
+    raise BenchError(f"there is no {what}; there are {known}")
 
 
 def _refuse_negative(options: Mapping[str, float]) -> None:

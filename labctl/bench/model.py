@@ -43,14 +43,15 @@ class Simulate:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One address. `options` are the driver's own settings, as text."""
+    """One address, with the driver's and the link's own settings where the bench gives them."""
 
     name: str
     driver: str
     resource: str
     serial: str | None = None
     simulate: Simulate | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
+    driver_settings: Mapping[str, str | float | int | bool] = field(default_factory=dict)
+    link_settings: Mapping[str, str | float | int | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,20 @@
 """One entry under `instruments`: driver, address and simulated twin."""
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Literal
 
 from labctl.bench.model import DEFAULT_PORT, IN_MEMORY, Instrument, Simulate
+from labctl.bench.settings import (
+    Setting,
+    Value,
+    driver_settings,
+    link_settings,
+    read_setting,
+)
 from labctl.bench.values import read_integer, read_number
+from labctl_drivers.link.resource import make_transport
 from labctl_protocols import yaml12
 from labctl_protocols.fields import (
     as_choice,
@@ -19,21 +26,11 @@ from labctl_protocols.fields import (
     require,
 )
 from labctl_protocols.problems import Problems
-from labctl_protocols.yaml12 import Entry, Scalar
+from labctl_protocols.yaml12 import Entry
 from labctl_simulators.cells.names import split_model
 
 KEYS = ("driver", "serial", "resource", "simulate")
 SIMULATE_KEYS = ("model", "cell", "serve", "port", "parameters", "seed")
-
-Options = Mapping[str, Collection[str]]
-RESOURCES: Mapping[str, str] = {
-    "TCPIP::192.168.1.20::5025::SOCKET": r"TCPIP[0-9]*::[^:\s]+::[0-9]{1,5}::SOCKET",
-    "TCPIP::192.168.1.20::INSTR": r"TCPIP[0-9]*::[^:\s]+(::[^:\s]+)?::INSTR",
-    "USB0::0x05E6::0x2450::04488850::INSTR": r"USB[0-9]*(::[^:\s]+){3}(::[0-9]+)?::INSTR",
-    "GPIB0::24::INSTR": r"GPIB[0-9]*::[0-9]{1,2}(::[0-9]{1,2})?::INSTR",
-    "ASRL/dev/ttyUSB0::INSTR": r"ASRL[^:\s]+::INSTR",
-}
-"""Each form of address that a link understands, by an example."""
 
 
 def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) -> Instrument | None:
@@ -43,8 +40,8 @@ def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) ->
     if mapping is None:
         return None
     require(mapping, ("driver", "resource"), problems)
-    driver, options = _driver(mapping.get("driver"), problems)
-    refuse_unknown(mapping.entries, (*KEYS, *options), problems)
+    driver, settings = _driver(mapping.get("driver"), problems)
+    refuse_unknown(mapping.entries, (*KEYS, *settings, *link_settings()), problems)
     resource = _resource(mapping.get("resource"), name, taken, problems)
     serial = mapping.get("serial")
     simulate = mapping.get("simulate")
@@ -54,11 +51,12 @@ def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) ->
         resource=resource,
         serial=None if serial is None else as_text(serial.value, "`serial`", problems),
         simulate=None if simulate is None else _simulate(simulate, problems),
-        options=_options(mapping, options, problems),
+        driver_settings=_settings(mapping, settings, problems),
+        link_settings=_settings(mapping, link_settings(), problems),
     )
 
 
-def _driver(entry: Entry | None, problems: Problems) -> tuple[str, Options]:
+def _driver(entry: Entry | None, problems: Problems) -> tuple[str, Mapping[str, Setting]]:
     scalar = None if entry is None else as_scalar(entry.value, "`driver`", problems)
     if scalar is None:
         return "", {}
@@ -68,7 +66,7 @@ def _driver(entry: Entry | None, problems: Problems) -> tuple[str, Options]:
         problems.add("driver", scalar.where, f"there is no driver `{scalar.text}`", hint)
         return scalar.text, {}
     try:
-        return scalar.text, driver_options(scalar.text)
+        return scalar.text, driver_settings(scalar.text)
     except ImportError as error:
         message = f"the driver `{scalar.text}` cannot be loaded: {error}"
         problems.add("driver-broken", scalar.where, message)
@@ -81,29 +79,15 @@ def names_of(group: str) -> tuple[str, ...]:
     return tuple(sorted({found.name for found in entry_points(group=group)}))
 
 
-@cache
-def driver_options(driver: str) -> Options:
-    """The settings that a driver takes from the bench, each with its choices (none: any text)."""
-    for found in entry_points(group="labctl.drivers", name=driver):
-        options: Options = getattr(found.load(), "OPTIONS", {})
-        return options
-    return {}
-
-
-def _options(mapping: yaml12.Mapping, known: Options, problems: Problems) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _settings(
+    mapping: yaml12.Mapping, known: Mapping[str, Setting], problems: Problems
+) -> dict[str, Value]:
+    found: dict[str, Value] = {}
     for entry in mapping.entries:
         name = entry.key.text
-        if name in KEYS or name not in known:
-            continue
-        choices = known[name]
-        text = (
-            as_choice(entry.value, f"`{name}`", choices, problems)
-            if choices
-            else as_text(entry.value, f"`{name}`", problems)
-        )
-        if text is not None:
-            found[name] = text
+        value = read_setting(entry, known[name], problems) if name in known else None
+        if value is not None:
+            found[name] = value
     return found
 
 
@@ -111,28 +95,18 @@ def _resource(entry: Entry | None, name: str, taken: dict[str, str], problems: P
     scalar = None if entry is None else as_scalar(entry.value, "`resource`", problems)
     if scalar is None or scalar.text == IN_MEMORY:
         return IN_MEMORY
-    if not any(re.fullmatch(form, scalar.text, re.IGNORECASE) for form in RESOURCES.values()):
-        problems.add(
-            "resource",
-            scalar.where,
-            f"`{scalar.text}` is no address of an instrument",
-            f"`{IN_MEMORY}`, or like " + ", ".join(RESOURCES),
-        )
-    _refuse_port(scalar, problems)
-    address = scalar.text.upper() if not scalar.text.upper().startswith("ASRL") else scalar.text
+    try:
+        make_transport(scalar.text)
+    except ValueError as error:
+        hint = f"or `{IN_MEMORY}` for one in memory"
+        problems.add("resource", scalar.where, str(error), hint)
+    is_path = scalar.text.upper().startswith("ASRL")
+    address = scalar.text if is_path else scalar.text.upper()
     if address in taken:
-        other = taken[address]
-        problems.add(
-            "same-resource", scalar.where, f"instrument `{other}` has this address as well"
-        )
+        message = f"instrument `{taken[address]}` has this address as well"
+        problems.add("same-resource", scalar.where, message)
     taken[address] = name
     return scalar.text
-
-
-def _refuse_port(scalar: Scalar, problems: Problems) -> None:
-    found = re.fullmatch(r"TCPIP[0-9]*::[^:]+::([0-9]+)::SOCKET", scalar.text, re.IGNORECASE)
-    if found and not 1 <= int(found[1]) <= 65535:
-        problems.add("resource-port", scalar.at(found.start(1)), f"there is no port {found[1]}")
 
 
 def _simulate(entry: Entry, problems: Problems) -> Simulate | None:

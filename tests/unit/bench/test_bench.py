@@ -20,6 +20,10 @@ instruments:
   old:
     driver: keithley-2400
     resource: ASRL/dev/ttyUSB0::INSTR
+    baud: 19200
+    nplc: 0.1
+    four_wire: false
+    terminals: front
     simulate: {cell: cells/a.yaml, serve: pty}
 channels:
   A1: {instrument: smu, channel: 1}
@@ -42,6 +46,8 @@ def test_everything_in_a_bench_is_read() -> None:
     assert smu.simulate == Simulate("na-half", None, "tcp", 5026, {"ce": 0.99}, 7)
     old = bench.instrument_of("A2")
     assert old.simulate == Simulate(cell="cells/a.yaml", serve="pty")
+    assert old.link_settings == {"baud": 19200}
+    assert old.driver_settings == {"nplc": 0.1, "four_wire": False, "terminals": "front"}
     assert bench.channels["A2"].channel == 1
     assert not bench.is_in_memory("A1")
 

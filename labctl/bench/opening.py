@@ -1,0 +1,71 @@
+"""From a bench's channel to a driver on its link; nothing is opened yet."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labctl.bench.model import Bench, BenchError, Instrument
+from labctl.bench.settings import load_driver
+
+if TYPE_CHECKING:
+    from labctl.twin import Twin
+    from labctl_drivers.channel import Channel
+    from labctl_drivers.link import Transcript, Transport
+
+
+def make_channel(
+    bench: Bench,
+    name: str,
+    *,
+    twin: "Twin | None" = None,
+    speed: float = 1.0,
+    transcript: Path | None = None,
+) -> "Channel":
+    """A channel's driver on the link that its resource asks for, or on a twin in memory.
+
+    `speed` is the event loop's seconds per host second; `transcript` gets every line on the wire.
+    Raises BenchError for what is not installed or what the driver does not take.
+    """
+    from labctl_drivers.link import Link
+
+    instrument = bench.instrument_of(name)
+    try:
+        driver = load_driver(instrument.driver)
+        told = None if transcript is None else writing_to(transcript)
+        link = Link(_transport(instrument, twin, speed), transcript=told)
+        channel: Channel = driver(
+            link,
+            channel=bench.channels[name].channel,
+            serial=instrument.serial,
+            **instrument.driver_settings,
+        )
+    except (ImportError, ValueError) as error:
+        raise BenchError(f"instrument {instrument.name}: {error}") from error
+    return channel
+
+
+def _transport(instrument: Instrument, twin: "Twin | None", speed: float) -> "Transport":
+    from labctl_drivers.link import MemoryTransport, make_transport
+
+    if twin is not None:
+        return MemoryTransport(twin.firmware)
+    settings: dict[str, Any] = dict(instrument.link_settings)
+    return make_transport(instrument.resource, speed=speed, **settings)
+
+
+def writing_to(path: Path) -> "Transcript":
+    """A transcript in a new file: loop time, `>` sent, `<` received or `x` discarded, the bytes.
+
+    Each line is whole on the disk before the run goes on: a transcript is for finding out what
+    was on the wire when something broke. Raises BenchError when the file cannot be made.
+    """
+    try:
+        path.write_bytes(b"")
+    except OSError as error:
+        raise BenchError(f"cannot write the transcript {path}: {error.strerror}") from error
+
+    def write(time_s: float, direction: str, data: bytes) -> None:
+        shown = repr(data)[2:-1]
+        with path.open("a", encoding="ascii", newline="\n") as file:
+            file.write(f"{time_s:.6f} {direction} {shown}\n")
+
+    return write

@@ -1,0 +1,76 @@
+"""From a bench to a driver on a twin in memory."""
+
+from pathlib import Path
+
+import pytest
+
+from labctl.bench import BenchError, default_bench, parse_bench
+from labctl.bench.opening import make_channel
+from labctl.twin import make_twin
+
+BENCH = """\
+bench: b
+instruments:
+  smu: {driver: keithley-2400, resource: sim, serial: "1234567", nplc: 0.1}
+channels:
+  A1: {instrument: smu, channel: 2}
+"""
+
+
+async def test_a_driver_opens_its_twin_and_the_wire_is_written_down(tmp_path: Path) -> None:
+    bench = default_bench("keithley-2400")
+    twin = make_twin(bench.instrument_of("A1"), None, model="resistor")
+    transcript = tmp_path / "wire.txt"
+    channel = make_channel(bench, "A1", twin=twin, transcript=transcript)
+    opened = await channel.open()
+    await channel.close()
+    assert opened.identity.model == "2400"
+    assert not opened.output_was_on
+    lines = transcript.read_text(encoding="ascii").splitlines()
+    sent = [line.split(" ", 2)[2] for line in lines if line.split(" ")[1] == ">"]
+    received = [line.split(" ", 2)[2] for line in lines if line.split(" ")[1] == "<"]
+    assert sent[0] == r"*IDN?\n"
+    assert received[0].startswith("KEITHLEY INSTRUMENTS INC.,MODEL 2400,")
+
+
+def test_what_the_driver_does_not_take_is_the_benchs_fault() -> None:
+    bench = parse_bench(BENCH, "bench.yaml")
+    twin = make_twin(bench.instrument_of("A1"), None, model="open")
+    with pytest.raises(BenchError, match=r"instrument smu: .*channel 1 only, not 2"):
+        make_channel(bench, "A1", twin=twin)
+
+
+def test_a_transcript_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    bench = default_bench()
+    twin = make_twin(bench.instrument_of("A1"), None, model="open")
+    with pytest.raises(BenchError, match="cannot write the transcript"):
+        make_channel(bench, "A1", twin=twin, transcript=tmp_path / "none" / "wire.txt")
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "told"),
+    [
+        ("na-haf", {}, "no cell model 'na-haf'"),
+        ("na-half", {"cee": 1.0}, "no parameter 'cee'; it has .*ce"),
+        ("na-half", {"ce": 1.5}, "ce = 1.5"),
+        ("half", {}, "needs a metal"),
+        ("na-half", {"instrument_error": -1.0}, "instrument_error = -1"),
+        (None, {}, "no cell"),
+    ],
+)
+def test_a_twin_refuses_what_nothing_knows(
+    model: str | None, parameters: dict[str, float], told: str
+) -> None:
+    instrument = default_bench().instrument_of("A1")
+    with pytest.raises(BenchError, match=told):
+        make_twin(instrument, None, model=model, parameters=parameters)
+
+
+def test_the_same_seed_gives_the_same_instrument_and_cell() -> None:
+    instrument = default_bench().instrument_of("A1")
+
+    def first_volts(seed: int) -> float:
+        return make_twin(instrument, None, model="na-half", seed=seed).cell.voltage(0.0)
+
+    assert first_volts(5) == first_volts(5)
+    assert first_volts(5) != first_volts(6)

@@ -28,6 +28,7 @@ from labctl_protocols.yaml12 import Broken, Entry, List, Node, Scalar
 from labctl_protocols.yaml12 import Mapping as YamlMapping
 
 KINDS = ("half", "anode-free", "full", "symmetric", "cathode-half")
+NO_LIMITS = Limits()
 METALS = ("Na", "K", "Zn", "Li")
 KEYS = frozenset(
     "id title source kind metal collector cathode electrolyte positive area area_of capacity "
@@ -60,7 +61,7 @@ class CellRecord:
     inventory_Ah: float | None = None
     inventory_from: str | None = None
     preplated_Ah: float = 0.0
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     terminals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     title: str = ""

@@ -1,13 +1,13 @@
 """Checking a protocol against cell and instrument, and binding it to them: the plan."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, cast
 
 from labctl_drivers.vocabulary import Ratings
 from labctl_protocols import fields
 from labctl_protocols.cell_record import KINDS, METALS, CellRecord
 from labctl_protocols.context import BAD, Context, Named, Scope
-from labctl_protocols.control import bind_steps, read_parameter
+from labctl_protocols.control import bind_steps
 from labctl_protocols.drive import PLATE_SIGN
 from labctl_protocols.files import ProtocolFile
 from labctl_protocols.plan import (
@@ -21,11 +21,12 @@ from labctl_protocols.plan import (
     Plan,
     Record,
     Repeat,
+    Where,
 )
 from labctl_protocols.problems import Problems
-from labctl_protocols.plan import Where
 from labctl_protocols.routines import Routines, default_of, is_required, parameter_entries
 from labctl_protocols.settings import narrowed, read_limits, read_record, read_start
+from labctl_protocols.terms import read_parameter
 from labctl_protocols.yaml12 import Entry, Scalar
 from labctl_protocols.yaml12 import Mapping as YamlMapping
 
@@ -80,6 +81,7 @@ def check(
         limits=Limits(),
         measures=measures,
         routines=Routines(protocol.routines, problems),
+        bind_steps=bind_steps,
     )
     values = _parameters(root, parameters or {}, ctx)
     scope = Scope(values=values)
@@ -125,7 +127,7 @@ def _required_cell(
                 _refuse_other_cell(field, text, cell, problems)
     if cell is not None:
         return cell.kind
-    return next((kind for kind in KINDS if kind == asked.get("kind")), None)  # type: ignore[return-value]
+    return cast(CellKind | None, asked.get("kind"))
 
 
 def _refuse_other_cell(

@@ -6,13 +6,15 @@ from itertools import count
 from typing import Literal
 
 from labctl_protocols.cell_record import CellRecord
-from labctl_protocols.plan import CellKind, Limits, Names, Value, Where
+from labctl_protocols.plan import CellKind, Limits, Names, Node, Value, Where
 from labctl_protocols.problems import Problems
 from labctl_protocols.quantities import Dimensions, Quantity
 from labctl_protocols.yaml12 import Mapping as YamlMapping
+from labctl_protocols.yaml12 import Node as YamlNode
 
 Kind = Dimensions | Literal["truth", "bad"]
 MAX_STEPS = 10_000
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,16 @@ class Context:
     limits: Limits
     measures: frozenset[str]
     routines: Mapping[str, RoutineFile]
+    bind_steps: "BindSteps"
     ids: Iterator[int] = field(default_factory=count)
     guards: Iterator[int] = field(default_factory=count)
     steps: int = 0
     labels: set[str] = field(default_factory=set)
     label_uses: list[tuple[Where, str]] = field(default_factory=list)
-    compiled: int = 0
+
+
+BindSteps = Callable[[YamlNode, "Scope", Context, str], tuple[Node, ...]]
+"""Binds a list of steps: loops and routines hold lists of steps in their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ class Scope:
     taken: frozenset[str] = frozenset()
     path: str = ""
     in_loop: bool = False
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     calls: tuple[str, ...] = ()
 
     def at(self, path: str) -> "Scope":

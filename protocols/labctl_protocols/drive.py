@@ -18,11 +18,13 @@ from labctl_protocols.quantities import (
     dimension_name,
 )
 from labctl_protocols.settings import SLACK, narrowed, read_limits, read_record, wanted
-from labctl_protocols.terms import Maker, compiled
+from labctl_protocols.terms import compiled, maker_of
 from labctl_protocols.tokens import is_label
-from labctl_protocols.yaml12 import Entry, Mapping, Scalar
+from labctl_protocols.yaml12 import Entry, Mapping
 from labctl_protocols.yaml12 import Node as YamlNode
 
+Parts = tuple[Parsed, Parsed, Parsed | None]
+"""Value, `until`, and the hold's `until`."""
 VERBS = ("rest", "charge", "discharge", "plate", "strip", "hold")
 PLATE_SIGN: dict[str, Literal[1, -1]] = {"half": -1, "anode-free": 1, "full": 1}
 
@@ -141,9 +143,7 @@ def _until_of(mapping: Mapping, what: str, ctx: Context) -> Parsed | None:
 # ---- hold ----------------------------------------------------------------------------------
 
 
-def _parts(
-    node: YamlNode, what: str, keys: tuple[str, ...], ctx: Context
-) -> tuple[Parsed, Parsed | None, Parsed | None] | None:
+def _parts(node: YamlNode, what: str, keys: tuple[str, ...], ctx: Context) -> Parts | None:
     """Value, `until` and the hold's `until` of a short form or a mapping."""
     if isinstance(node, Mapping):
         return _mapping_parts(node, what, keys, ctx)
@@ -157,15 +157,13 @@ def _parts(
         )
         return None
 
-    def part(tree: Tree | None) -> Parsed | None:
-        return None if tree is None else Parsed(scalar, tree)
-
-    return Parsed(scalar, form.value), part(form.until), part(form.hold_until)
+    hold = None if form.hold_until is None else Parsed(scalar, form.hold_until)
+    return Parsed(scalar, form.value), Parsed(scalar, form.until), hold
 
 
 def _mapping_parts(
     mapping: Mapping, what: str, keys: tuple[str, ...], ctx: Context
-) -> tuple[Parsed, Parsed | None, Parsed | None] | None:
+) -> Parts | None:
     fields.refuse_unknown(mapping.entries, keys, ctx.problems)
     fields.require(mapping, ("at",), ctx.problems)
     at = mapping.get("at")
@@ -196,7 +194,7 @@ def _hold(
 ) -> Hold | None:
     number = next(ctx.ids)
     parts = _parts(verb.value, "`hold`", ("at", "until"), ctx)
-    if parts is None or parts[1] is None:
+    if parts is None:
         return None
     value, until, hold_until = parts
     if hold_until is not None:
@@ -239,7 +237,7 @@ def _drive(
     name = verb.key.text
     sign = _sign(name, where, ctx)
     parts = _parts(verb.value, f"`{name}`", ("at", "until", "then_hold"), ctx)
-    if parts is None or parts[1] is None:
+    if parts is None:
         return None
     value, until, hold_until = parts
     at = _set_current(value, scope, ctx)
@@ -359,4 +357,4 @@ def _then_hold(
 
 
 def _shown(parsed: Parsed, tree: Tree, scope: Scope, ctx: Context) -> str:
-    return Maker(parsed, scope, ctx).shown(tree)
+    return maker_of(parsed, scope, ctx).shown(tree)

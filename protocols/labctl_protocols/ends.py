@@ -1,8 +1,9 @@
-"""What ends a step: members of `until`, what each means by its dimension, and whether one can come."""
+"""What ends a step: the members of `until`, what each means, and whether one must come."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+from labctl_protocols.conditions import held_for
 from labctl_protocols.context import Context, Scope, Term
 from labctl_protocols.expressions import Parsed, Tree
 from labctl_protocols.plan import End, HeldFor, Limits, Where
@@ -16,7 +17,7 @@ from labctl_protocols.quantities import (
     dimension_name,
 )
 from labctl_protocols.settings import SLACK
-from labctl_protocols.terms import Maker, compiled, held_for
+from labctl_protocols.terms import compiled, maker_of
 
 BareKind = Literal["voltage", "current", "charge", "time"]
 BARE: dict[Dimensions, BareKind] = {
@@ -89,7 +90,7 @@ def _end(
     if not _fits(bare, term, kind, where, scope.limits, ctx):
         return None
     held = None
-    maker = Maker(parsed, scope, ctx)
+    maker = maker_of(parsed, scope, ctx)
     if guarded:
         guard = held_for(maker, tree)
         if guard is None:
@@ -123,39 +124,40 @@ def _fits(
     bare: BareKind, term: Term, kind: Kind, where: Where, limits: Limits, ctx: Context
 ) -> bool:
     """Whether a bare quantity has a meaning in this step, and its value a sense."""
-    add = ctx.problems.add
-    if bare == "voltage":
-        if not kind.directed or ctx.kind == "symmetric":
-            what = "a symmetric cell" if kind.directed else f"`{kind.verb}`"
-            if add(
-                "bare-voltage", where, f"a bare voltage in {what}, where nothing gives a direction",
-                "write `voltage > …` or `voltage < …`",
-            ):  # fmt: skip
-                return False
-        return _inside(term, kind, where, limits, ctx)
-    if bare == "current" and not kind.hold:
-        literal = term.literal
-        rate = literal is not None and literal.unit is not None and literal.unit.text == "C"
-        hint = "write `current < …`"
-        if rate:
-            hint = "`C` is the C-rate only; a charge is written in mAh"
-        if add("bare-current", where, f"a bare current ends a hold, not `{kind.verb}`", hint):
-            return False
-    if bare == "charge" and kind.verb == "rest":
-        if add("bare-charge", where, "a bare charge in `rest`, where none passes"):
-            return False
+    if _refuse_meaningless(bare, term, kind, where, ctx):
+        return False
     value = term.constant
+    if bare == "voltage":
+        if value is None or not kind.directed:
+            return True
+        return not refuse_outside(float(value), "the voltage", where, limits, ctx)
     if value is not None and (value < 0 or (bare == "current" and value == 0)):
-        if add("negative", where, f"a {bare} of {value:g} is never reached", "give its magnitude"):
-            return False
+        return not ctx.problems.add(
+            "negative", where, f"a {bare} of {value:g} is never reached", "give its magnitude"
+        )
     return True
 
 
-def _inside(term: Term, kind: Kind, where: Where, limits: Limits, ctx: Context) -> bool:
-    value = term.constant
-    if value is None:
-        return True
-    return not refuse_outside(float(value), "the voltage", where, limits, ctx)
+def _refuse_meaningless(bare: BareKind, term: Term, kind: Kind, where: Where, ctx: Context) -> bool:
+    """Note a bare quantity that means nothing in this step; whether it was noted."""
+    if bare == "voltage" and (not kind.directed or ctx.kind == "symmetric"):
+        what = "a symmetric cell" if kind.directed else f"`{kind.verb}`"
+        return ctx.problems.add(
+            "bare-voltage",
+            where,
+            f"a bare voltage in {what}, where nothing gives a direction",
+            "write `voltage > …` or `voltage < …`",
+        )
+    if bare == "current" and not kind.hold:
+        unit = None if term.literal is None else term.literal.unit
+        hint = "write `current < …`"
+        if unit is not None and unit.text == "C":
+            hint = "`C` is the C-rate only; a charge is written in mAh"
+        message = f"a bare current ends a hold, not `{kind.verb}`"
+        return ctx.problems.add("bare-current", where, message, hint)
+    if bare == "charge" and kind.verb == "rest":
+        return ctx.problems.add("bare-charge", where, "a bare charge in `rest`, where none passes")
+    return False
 
 
 def refuse_outside(value: float, what: str, where: Where, limits: Limits, ctx: Context) -> bool:

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl_protocols.problems import Problems
 from labctl_protocols.quantities import Quantity, QuantityError
 from labctl_protocols.tokens import Lexeme, tokens
 from labctl_protocols.yaml12 import Scalar
+
+if TYPE_CHECKING:
+    from lark import Lark, Token, Transformer
 
 MAX_DEPTH = 60
 
@@ -95,7 +98,7 @@ def _parse(scalar: Scalar, start: str, problems: Problems) -> object:
         return None
 
 
-def _unexpected(token: Any, lexemes: list[Lexeme], text: str, start: str) -> _Refused:
+def _unexpected(token: "Token", lexemes: list[Lexeme], text: str, start: str) -> _Refused:
     if token.type == "$END":
         return _Refused("expression", max(0, len(text) - 1), "something is missing at the end")
     found: Lexeme = token.value
@@ -122,7 +125,7 @@ def _unexpected(token: Any, lexemes: list[Lexeme], text: str, start: str) -> _Re
 
 
 @cache
-def _parser() -> Any:
+def _parser() -> "Lark":
     import lark
     from lark.lexer import Lexer, Token
 
@@ -132,7 +135,7 @@ def _parser() -> Any:
         def __init__(self, conf: object) -> None:
             pass
 
-        def lex(self, data: list[Lexeme]) -> Iterator[Token]:
+        def lex(self, data: Any, parser_state: Any = None) -> Iterator[Token]:  # noqa: ANN401 - Lark's own signature
             for lexeme in data:
                 yield Token(lexeme.kind, lexeme)
 
@@ -147,7 +150,7 @@ def _parser() -> Any:
     )
 
 
-def _builder() -> Any:
+def _builder() -> "Transformer[Token, object]":
     """Lark's callbacks, one per rule: called at each reduction, so depth costs no recursion."""
     import lark
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from labctl_protocols import fields
 from labctl_protocols.context import BAD, Context, Named, RoutineFile, Scope
-from labctl_protocols.control import bind_steps, read_parameter
 from labctl_protocols.plan import Node
 from labctl_protocols.problems import Problems
+from labctl_protocols.terms import read_parameter
 from labctl_protocols.tokens import KEYWORDS, is_name
 from labctl_protocols.yaml12 import Entry, Scalar, compose
 from labctl_protocols.yaml12 import Mapping as YamlMapping
@@ -85,7 +85,7 @@ def bind_call(verb: Entry, position: int, scope: Scope, ctx: Context) -> tuple[N
     if steps is None:
         return ()
     with ctx.problems.inside(where, name):
-        return bind_steps(steps.value, inner, ctx)
+        return ctx.bind_steps(steps.value, inner, ctx, "`steps`")
 
 
 def _arguments(

@@ -15,7 +15,8 @@ from labctl_protocols.quantities import (
     dimension_name,
 )
 from labctl_protocols.terms import compiled
-from labctl_protocols.yaml12 import Entry, Node
+from labctl_protocols.yaml12 import Entry
+from labctl_protocols.yaml12 import Node as YamlNode
 
 SLACK = 1e-9
 """Relative slack of comparisons with limits: unit conversion rounds."""
@@ -57,7 +58,25 @@ def constant(
     return None if value is None else float(value)
 
 
-def read_limits(node: Node, scope: Scope, ctx: Context, owner: str) -> Limits:
+def read_condition(node: YamlNode, what: str, scope: Scope, ctx: Context) -> Compiled | None:
+    """A truth value; None with a problem noted."""
+    scalar = fields.as_value(node, what, ctx.problems)
+    parsed = None if scalar is None else parse(scalar, ctx.problems, "condition")
+    if parsed is None:
+        return None
+    term, made = compiled(parsed, parsed.tree, scope, ctx)
+    if term.kind in ("truth", "bad"):
+        return None if term.kind == "bad" else made
+    ctx.problems.add(
+        "bare-target",
+        parsed.scalar.at(parsed.tree.start),
+        f"{what} takes a condition, not a bare {dimension_name(term.kind)}",  # type: ignore[arg-type]
+        "write a comparison, as in `voltage > 0.1 V`",
+    )
+    return None
+
+
+def read_limits(node: YamlNode, scope: Scope, ctx: Context, owner: str) -> Limits:
     """Limits as written, checked against those around them; `owner` names the latter."""
     mapping = fields.as_mapping(node, "`limits`", ctx.problems)
     if mapping is None:
@@ -166,7 +185,7 @@ def narrowed(one: Limits, other: Limits) -> Limits:
     )
 
 
-def read_record(node: Node, scope: Scope, ctx: Context) -> Record | None:
+def read_record(node: YamlNode, scope: Scope, ctx: Context) -> Record | None:
     """`all`, or `every 10 s or 5 mV`."""
     scalar = fields.as_value(node, "`record`", ctx.problems)
     if scalar is None:
@@ -214,7 +233,7 @@ def _record_part(
     return term.kind, float(value)
 
 
-def read_start(node: Node, scope: Scope, ctx: Context) -> tuple[float, float] | None:
+def read_start(node: YamlNode, scope: Scope, ctx: Context) -> tuple[float, float] | None:
     """The open-circuit window that a right cell shows before anything is driven."""
     mapping = fields.as_mapping(node, "`start`", ctx.problems)
     if mapping is None:

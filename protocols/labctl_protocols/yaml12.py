@@ -1,4 +1,4 @@
-"""Strict YAML 1.2: a tree whose every key and value knows its place, and problems instead of guesses.
+"""Strict YAML 1.2: a tree whose every key and value knows its place; problems, no guesses.
 
 libyaml's scanner gives the events; nothing is resolved to a type here. What PyYAML's 1.1 resolver
 reads differently, anchors, aliases, tags, merge keys, several documents, nulls, tabs and duplicate
@@ -166,7 +166,7 @@ class _Composer:
         if isinstance(start, yaml.StreamEndEvent):
             self._problems.add("empty", Where(self._file, 1, 1), "the file is empty")
             raise _Unreadable
-        if start.version or start.tags:
+        if isinstance(start, yaml.DocumentStartEvent) and (start.version or start.tags):
             self._problems.add("tag", self._where(start), "a % directive", "remove it")
         node = self._node(self._next(), 0)
         self._next()
@@ -177,9 +177,10 @@ class _Composer:
             )
         return node
 
-    def _next(self) -> Any:
+    def _next(self) -> yaml.Event:
         try:
-            return self._parser.get_event()
+            event: yaml.Event = self._parser.get_event()
+            return event
         except yaml.MarkedYAMLError as error:
             self._note_syntax(error)
         except yaml.YAMLError as error:
@@ -198,15 +199,14 @@ class _Composer:
                     "quote it",
                 )
                 return
-        mark = marks[-1] if marks else None
-        where = Where(self._file, mark.line + 1, mark.column + 1) if mark else None
-        where = where or Where(self._file, 1, 1)
+        line, column = _place(marks[-1] if marks else None)
+        where = Where(self._file, line + 1, column + 1)
         text = str(error.problem)
         if "mapping values" in text:
             self._problems.add(
                 "colon", where, "YAML reads `: ` as a new key here", "quote the text that holds it"
             )
-        elif mark is not None and self._char(mark.line, mark.column) == "\t":
+        elif self._char(line, column) == "\t":
             self._problems.add("tab", where, "a tab stands where YAML allows none", "use spaces")
         else:
             self._problems.add("syntax", where, f"not YAML: {text}")
@@ -215,11 +215,11 @@ class _Composer:
         row = self._lines[line] if line < len(self._lines) else ""
         return row[column : column + 1]
 
-    def _where(self, event: Any) -> Where:
-        mark = event.start_mark
-        return Where(self._file, mark.line + 1, mark.column + 1)
+    def _where(self, event: yaml.Event) -> Where:
+        line, column = _place(event.start_mark)
+        return Where(self._file, line + 1, column + 1)
 
-    def _node(self, event: Any, depth: int) -> Node:
+    def _node(self, event: yaml.Event, depth: int) -> Node:
         where = self._where(event)
         if not isinstance(event, yaml.ScalarEvent):
             self._key = None
@@ -241,9 +241,11 @@ class _Composer:
             return List(where, tuple(self._items(depth)))
         return Mapping(where, tuple(self._entries(depth)))
 
-    def _refuse_properties(self, event: Any, where: Where) -> bool:
+    def _refuse_properties(self, event: yaml.Event, where: Where) -> bool:
         hint = "remove it, or quote the text"
         refused = False
+        if not isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
+            return False
         if event.anchor is not None:
             refused = self._problems.add("anchor", where, f"an anchor `&{event.anchor}`", hint)
         if event.tag is not None:
@@ -280,18 +282,18 @@ class _Composer:
             seen[key.text] = key.where
             yield Entry(key, value)
 
-    def _scalar(self, event: Any, where: Where) -> Node:
+    def _scalar(self, event: yaml.ScalarEvent, where: Where) -> Node:
         text: str = event.value
         style: Literal["plain", "quoted", "block"] = "quoted"
         if not event.style:
             style = "plain"
         elif event.style in "|>":
             style = "block"
-        end = event.end_mark
-        one_line = event.start_mark.line == end.line
+        line, column = _place(event.end_mark)
+        one_line = where.line == line + 1
         if one_line and style == "quoted":
-            one_line = end.column - event.start_mark.column == len(text) + 2
-        rest = self._lines[end.line][end.column :] if end.line < len(self._lines) else ""
+            one_line = column - where.column + 1 == len(text) + 2
+        rest = self._lines[line][column:] if line < len(self._lines) else ""
         comment = rest.strip() if style == "plain" and rest.lstrip(" \t\r").startswith("#") else ""
         key, self._key = self._key, None
         if style == "plain" and self._refuse_plain(text, key or where, where, comment):
@@ -322,6 +324,11 @@ class _Composer:
         before = "\n".join(self._lines[max(0, where.line - 3) : where.line - 1])
         before += self._lines[where.line - 1][: where.column - 1]
         return before.count("{") > before.count("}")
+
+
+def _place(mark: object) -> tuple[int, int]:
+    """Line and column of one of PyYAML's marks, from 0."""
+    return getattr(mark, "line", 0), getattr(mark, "column", 0)
 
 
 def reads_differently(text: str) -> bool:

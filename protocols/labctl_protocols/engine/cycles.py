@@ -211,9 +211,9 @@ class Cycles:
         return coulombic_efficiency(self.reference_second.account, second.account)
 
     def _last_pair(self) -> tuple[Half | None, Half | None]:
-        scope = self.counting_scope
-        half = scope.building
-        if scope.waiting is not None and half is not None and half.at_voltage:
+        scope = self.counting_scope if self.scopes else None
+        half = None if scope is None else scope.building
+        if scope is not None and scope.waiting and half is not None and half.at_voltage:
             if half.sign != self.first_sign and half.whole and scope.waiting.whole:
                 return scope.waiting, half
         return self.last_first, self.last_second

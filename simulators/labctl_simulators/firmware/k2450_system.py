@@ -103,18 +103,36 @@ def timing_commands(function: Quantity) -> Table:
     ]
 
 
-def source_commands(function: Quantity) -> Table:
-    """`:SOUR:VOLT…` or `:SOUR:CURR…`."""
-    spec = f":SOURce[1]:{LONG[function]}"
-    limit_spec = f"{spec}:{LIMIT_WORD[function]}[:LEVel]"
+def limit_commands(function: Quantity) -> Table:
+    """`:SOUR:VOLT:ILIM…` or `:SOUR:CURR:VLIM…`."""
+    spec = f":SOURce[1]:{LONG[function]}:{LIMIT_WORD[function]}[:LEVel]"
     other: Quantity = "CURR" if function == "VOLT" else "VOLT"
     low, default = LIMIT_LOW[function], LIMIT_DEFAULT[function]
+
+    def set_limit(meter: Meter, arguments: Arguments) -> None:
+        wanted = number(arguments[0], low, meter.model.top(other), {"DEFault": default})
+        meter.set_limit(function, wanted)
+
+    def ask_limit(meter: Meter, arguments: Arguments) -> str:
+        now = meter.front.source[function].limit
+        return asked(arguments, low, meter.model.top(other), default, now)
+
+    def tripped(meter: Meter, _: Arguments) -> str:
+        held = meter.front.function == function and meter.truth(meter.clock).limited
+        return flag(held and meter.front.output)
+
+    return [Command(spec, set_limit, ask_limit), Command(f"{spec}:TRIPped", ask=tripped)]
+
+
+def level_commands(function: Quantity) -> Table:
+    """Level and range of one source function."""
+    spec = f":SOURce[1]:{LONG[function]}"
 
     def top(meter: Meter) -> float:
         return meter.model.top(function)
 
-    def limit_top(meter: Meter) -> float:
-        return meter.model.top(other)
+    def lowest(meter: Meter) -> float:
+        return meter.model.ranges(function)[0].full_scale
 
     def set_level(meter: Meter, arguments: Arguments) -> None:
         wanted = number(arguments[0], -top(meter), top(meter), {"DEFault": 0})
@@ -124,19 +142,9 @@ def source_commands(function: Quantity) -> Table:
         wanted = number(arguments[0], -top(meter), top(meter), {"DEFault": 0})
         meter.set_source_range(function, wanted)
 
-    def set_limit(meter: Meter, arguments: Arguments) -> None:
-        wanted = number(arguments[0], low, limit_top(meter), {"DEFault": default})
-        meter.set_limit(function, wanted)
-
-    def tripped(meter: Meter, _: Arguments) -> str:
-        held = meter.front.function == function and meter.truth(meter.clock).limited
-        return flag(held and meter.front.output)
-
-    def in_force(meter: Meter) -> float:
-        return meter.source_span(function).full_scale
-
-    def lowest(meter: Meter) -> float:
-        return meter.model.ranges(function)[0].full_scale
+    def ask_range(meter: Meter, arguments: Arguments) -> str:
+        low, now = lowest(meter), meter.source_span(function).full_scale
+        return asked(arguments, low, top(meter), low, now)
 
     return [
         Command(
@@ -144,22 +152,21 @@ def source_commands(function: Quantity) -> Table:
             set_level,
             lambda m, a: asked(a, -top(m), top(m), 0, m.front.source[function].level),
         ),
-        Command(
-            f"{spec}:RANGe",
-            set_range,
-            lambda m, a: asked(a, lowest(m), top(m), lowest(m), in_force(m)),
-        ),
+        Command(f"{spec}:RANGe", set_range, ask_range),
         Command(
             f"{spec}:RANGe:AUTO",
             lambda m, a: m.set_source_auto(function, boolean(a[0])),
             lambda m, _: flag(m.front.source[function].auto),
         ),
-        Command(
-            limit_spec,
-            set_limit,
-            lambda m, a: asked(a, low, limit_top(m), default, m.front.source[function].limit),
-        ),
-        Command(f"{limit_spec}:TRIPped", ask=tripped),
+    ]
+
+
+def source_commands(function: Quantity) -> Table:
+    """`:SOUR:VOLT…` or `:SOUR:CURR…`, and its off state."""
+    spec = f":SOURce[1]:{LONG[function]}"
+    return [
+        *level_commands(function),
+        *limit_commands(function),
         *timing_commands(function),
         Command(f"{spec}:PROTection[:LEVel]", set_protection, protection_reply),
         Command(f"{spec}:PROTection[:LEVel]:TRIPped", ask=protection_tripped),

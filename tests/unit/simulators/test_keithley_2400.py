@@ -528,6 +528,18 @@ def test_a_value_is_the_truth_in_the_middle_of_the_window():
     assert (second - first) / (ended - began) == pytest.approx(1.0, rel=1e-4)
 
 
+def test_a_value_is_half_a_window_older_than_its_reply():
+    cell = Capacitor(farads=1e-3, emf_V=0.0, ohms=0.0)
+    host = wire(cell)
+    host.send(":SENS:FUNC:OFF:ALL", ":SENS:FUNC 'VOLT'", ":SOUR:FUNC CURR", ":SENS:VOLT:NPLC 10")
+    host.send(":SOUR:CURR 1E-3", ":SOUR:DEL 0", ":SYST:AZER OFF", ":FORM:ELEM VOLT")
+    switched_on = host.now
+    host.send(":OUTP ON")
+    (volts,) = host.values("READ?")
+    # 1 V/s since the output went on; the window is 0.2 s of the 0.22 s that the reply takes
+    assert volts == pytest.approx(host.now - 0.1 - switched_on, abs=0.01)
+
+
 def test_time_never_passes_because_somebody_asks():
     host = wire(Capacitor(farads=1.0, emf_V=1.0))
     for _ in range(50):

@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from labctl import journal as journals
 from labctl.bench.opening import make_channel
-from labctl.journal.clock import Wall, host_wall, virtual_wall
+from labctl.journal.clock import host_wall, virtual_wall
 from labctl.run.clock import new_loop
-from labctl.run.loop import Ended, RunLoop
+from labctl.run.ending import finish, follow
+from labctl.run.journalling import journal_writer
+from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
 from labctl.run.model import ModelWatch
 from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
@@ -23,15 +23,9 @@ from labctl_drivers.vocabulary import Opened
 from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
 from labctl_protocols.engine import Engine
-from labctl_protocols.engine.state import to_json
 from labctl_protocols.plan import Plan
 
-BACKLOG_ROWS = 100_000
-"""So many rows may wait for the disk in virtual time before the run waits for them."""
-CHECKPOINT_S = 1.0
 SIMULATED_FIRMWARE = "-sim"
-EXIT_CODES = {"completed": 0, "limit": 3, "detector": 3, "fault": 4, "error": 70, "stopped": 130}
-STORAGE_FAULT = 5
 
 
 class CannotStart(InstrumentError):
@@ -117,7 +111,10 @@ async def _drive(
         start_unix=start_unix,
         simulated=ready.simulated,
     )
-    journal = journals.create(folder, manifest, _wall(ready, loop, start_unix))
+    real_time = ready.speed == 1.0 and ready.twin is None
+    wall = host_wall(loop.time, loop.time()) if real_time else virtual_wall(start_unix)
+    journal = journals.create(folder, manifest, wall)
+    follower = follow(request, journal)
     engine = Engine(ready.plan, ready.channel.ratings)
     model = None if ready.twin is None else ModelWatch(ready.twin.ledger)
     listeners = [journal_writer(journal, engine, waits=ready.speed == "max")]
@@ -133,67 +130,5 @@ async def _drive(
     run = RunLoop(engine, ready.channel, on_answer)
     stops.to(run.request_stop)
     ended = await run.run()
-    return _finish(journal, folder, run_id, ended, model)
-
-
-def _wall(ready: _Ready, loop: asyncio.AbstractEventLoop, start_unix: float) -> Wall:
-    if ready.speed == 1.0 and ready.twin is None:
-        return host_wall(loop.time, loop.time())
-    return virtual_wall(start_unix)
-
-
-def journal_writer(
-    journal: journals.Journal, engine: Engine, waits: bool
-) -> Callable[[Answer], None]:
-    """What writes each answer with the state that belongs to it.
-
-    A boundary is committed at once. In virtual time (`waits`) the run stands still while the disk
-    catches up, so that memory stays flat.
-    """
-    next_checkpoint_s = 0.0
-
-    def write(answer: Answer) -> None:
-        nonlocal next_checkpoint_s
-        checkpoint = None
-        now = time.monotonic()
-        if answer.boundary or now >= next_checkpoint_s:
-            next_checkpoint_s = now + CHECKPOINT_S
-            # while a command is out, what its answer will settle is in no state yet
-            checkpoint = None if answer.commands else to_json(engine.state)
-        if answer.rows or answer.events or checkpoint is not None:
-            journal.write(answer.rows, answer.events, checkpoint)
-        if waits and journal.backlog > BACKLOG_ROWS:
-            journal.commit().result()
-        elif answer.boundary:
-            journal.commit()
-
-    return write
-
-
-def _finish(
-    journal: journals.Journal,
-    folder: Path,
-    run_id: str,
-    ended: Ended,
-    model: ModelWatch | None,
-) -> RunResult:
-    from labctl.show.figures import figures_of_run
-
-    exit_code = EXIT_CODES[ended.outcome]
-    if isinstance(ended.error, journals.StorageFault):
-        exit_code = STORAGE_FAULT
-    try:
-        journal.close(ended.outcome, ended.reason)
-    except journals.StorageFault:
-        exit_code = STORAGE_FAULT
-    figures = figures_of_run(folder)
-    return RunResult(
-        run=run_id,
-        folder=folder,
-        outcome=ended.outcome,
-        reason=ended.reason,
-        cycles=figures["cycles"],
-        groups=figures["groups"],
-        model=None if model is None else model.result(),
-        exit_code=exit_code,
-    )
+    # host time may pass now: nothing is driven any more
+    return finish(journal, run_id, ended, model, follower)

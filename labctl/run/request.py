@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from labctl_protocols.cell_record import CellRecord
     from labctl_protocols.protocol_file import ProtocolFile
 
     from labctl.bench import Bench
+    from labctl_protocols.cell_record import CellRecord
     from labctl_protocols.decisions import Outcome
 
 Speed = float | Literal["max"]
@@ -42,7 +42,10 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run came to; `cycles`, `groups` and `model` are the JSON of design §10."""
+    """What a run came to; `cycles`, `groups` and `model` are the JSON of design §10.
+
+    `notes` are lines for people: what followers and exports came to.
+    """
 
     run: str
     folder: Path
@@ -52,6 +55,7 @@ class RunResult:
     groups: Sequence[Mapping[str, object]]
     model: Mapping[str, object] | None
     exit_code: int
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

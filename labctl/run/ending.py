@@ -1,0 +1,75 @@
+"""What follows a run, and its end: nothing is driven any more."""
+
+from pathlib import Path
+
+from labctl import mqtt
+from labctl.journal import Journal, StorageFault
+from labctl.run.loop import Ended
+from labctl.run.model import ModelWatch
+from labctl.run.request import RunRequest, RunResult
+
+EXIT_CODES = {"completed": 0, "limit": 3, "detector": 3, "fault": 4, "error": 70, "stopped": 130}
+STORAGE_FAULT = 5
+
+
+def follow(request: RunRequest, journal: Journal) -> mqtt.Follower | None:
+    """Start publishing where a broker is named: on the command line, else in the bench.
+
+    Raises BadSettings, BadTopic; then nothing has been driven.
+    """
+    bench = request.bench.mqtt
+    if request.mqtt_url is not None:
+        prefix = "lab" if bench is None else bench.prefix
+        return mqtt.start(mqtt.parse_url(request.mqtt_url, prefix=prefix), journal)
+    if bench is None:
+        return None
+    settings = mqtt.parse_url(
+        bench.url, username=bench.username, password=bench.password, prefix=bench.prefix
+    )
+    return mqtt.start(settings, journal)
+
+
+def finish(
+    journal: Journal,
+    run_id: str,
+    ended: Ended,
+    model: ModelWatch | None,
+    follower: mqtt.Follower | None,
+) -> RunResult:
+    """Close the journal, let the follower finish, export, and say what the run came to."""
+    from labctl.show.figures import figures_of_run
+
+    exit_code = EXIT_CODES[ended.outcome]
+    if isinstance(ended.error, StorageFault):
+        exit_code = STORAGE_FAULT
+    notes = []
+    try:
+        journal.close(ended.outcome, ended.reason)
+    except StorageFault as error:
+        exit_code = STORAGE_FAULT
+        notes.append(str(error))
+    if follower is not None:
+        notes.append(str(follower.finish()))
+    notes += _export(journal.folder)
+    figures = figures_of_run(journal.folder)
+    return RunResult(
+        run=run_id,
+        folder=journal.folder,
+        outcome=ended.outcome,
+        reason=ended.reason,
+        cycles=figures["cycles"],
+        groups=figures["groups"],
+        model=None if model is None else model.result(),
+        exit_code=exit_code,
+        notes=notes,
+    )
+
+
+def _export(folder: Path) -> list[str]:
+    """The exports that stand in every closed run's folder; the journal stays the truth."""
+    from labctl.export import export_bdf_csv, export_cycles_csv
+
+    try:
+        return [f"data: {export_bdf_csv(folder).path}", f"cycles: {export_cycles_csv(folder)}"]
+    except (OSError, ValueError) as error:
+        return [f"not exported: {error}; `labctl export {folder.name} --to bdf-csv` tries again"]

@@ -10,7 +10,7 @@ from labctl_protocols.plan import For, If, Node, Repeat
 from labctl_protocols.quantities import NUMBER
 from labctl_protocols.settings import read_condition, wanted
 from labctl_protocols.terms import compiled
-from labctl_protocols.tokens import KEYWORDS, is_name
+from labctl_protocols.tokens import is_name
 from labctl_protocols.yaml12 import Entry, Mapping
 from labctl_protocols.yaml12 import Node as YamlNode
 
@@ -134,7 +134,7 @@ def _for_values(
         return None
     entry = mapping.entries[0]
     name = entry.key.text
-    if not is_name(name) or name in KEYWORDS:
+    if not is_name(name):
         ctx.problems.add("name", entry.key.where, f"`{name}` is no name", "letters, digits, `_`")
         return None
     if name in scope.values:

@@ -8,7 +8,7 @@ from labctl_protocols.context import BAD, Context, Named, RoutineFile, Scope
 from labctl_protocols.plan import Node
 from labctl_protocols.problems import Problems
 from labctl_protocols.terms import read_parameter
-from labctl_protocols.tokens import KEYWORDS, is_name
+from labctl_protocols.tokens import is_name
 from labctl_protocols.yaml12 import Entry, Scalar, compose
 from labctl_protocols.yaml12 import Mapping as YamlMapping
 
@@ -104,7 +104,8 @@ def _arguments(
     given = fields.as_mapping(verb.value, f"`{name}`", ctx.problems)
     if given is None:
         return None
-    known = [entry.key.text for entry in parameter_entries(root, ctx.problems)]
+    with ctx.problems.inside(verb.key.where, name):
+        known = [entry.key.text for entry in parameter_entries(root, ctx.problems)]
     arguments: dict[str, Named] = {}
     for entry in given.entries:
         key = entry.key.text
@@ -170,7 +171,7 @@ def parameter_entries(root: YamlMapping, problems: Problems) -> tuple[Entry, ...
         return ()
     for parameter in mapping.entries:
         name = parameter.key.text
-        if not is_name(name) or name in KEYWORDS:
+        if not is_name(name):
             problems.add(
                 "name",
                 parameter.key.where,

@@ -219,6 +219,15 @@ class Trace:
     bench: Bench
     heard: list[Heard] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    waiting: list[Apply | Safe] = field(default_factory=list)
+
+    def take(self, answer: Answer) -> Answer:
+        """Keep an answer and queue its commands; a Safe overtakes what has not been done yet."""
+        self.answers.append(answer)
+        if Safe() in answer.commands:
+            self.waiting.clear()
+        self.waiting.extend(answer.commands)
+        return answer
 
     @property
     def rows(self) -> list[Row]:
@@ -254,6 +263,15 @@ class Trace:
         return self.answers[-1].reason
 
 
+def _reload(trace: Trace) -> None:
+    """Put the engine's state through JSON into a new engine, in the middle of a step."""
+    state = trace.engine.state
+    if state.phase == "running":
+        again = from_json(to_json(state))
+        assert again == state
+        trace.engine = Engine(trace.engine.plan, trace.bench.ratings, again)
+
+
 def run(
     plan: Plan,
     bench: Bench,
@@ -265,40 +283,43 @@ def run(
 ) -> Trace:
     """Run a plan on a bench to its end.
 
-    `outside` puts a Stopping before the n-th thing heard; `reload` puts the engine's state
+    `outside` puts a Stopping before the n-th thing heard; `stop_when` is asked before each until
+    it gives one; `reload` puts the engine's state
     through JSON into a new engine wherever no command is under way.
     """
     trace = Trace(Engine(plan, bench.ratings), bench)
-    waiting: list[Apply | Safe] = []
-
-    def take(answer: Answer) -> Answer:
-        trace.answers.append(answer)
-        if any(isinstance(command, Safe) for command in answer.commands):
-            waiting.clear()
-        waiting.extend(answer.commands)
-        return answer
-
-    answer = take(trace.engine.begin(bench.now_s))
+    asker = _Asker(outside or {}, stop_when)
+    answer = trace.take(trace.engine.begin(bench.now_s))
     for count in range(most):
         if answer.ended is not None:
             return trace
-        heard: Heard
-        outer = (outside or {}).get(count) or (stop_when and stop_when(trace))
-        if outer:
-            heard = dataclasses.replace(outer, time_s=bench.now_s)
-        elif waiting:
-            heard = bench.do(waiting.pop(0))
-        else:
-            if reload and trace.engine.state.phase == "running":
-                state = from_json(to_json(trace.engine.state))
-                assert state == trace.engine.state
-                trace.engine = Engine(plan, bench.ratings, state)
-            if answer.wake_at is None:
-                raise AssertionError("the engine neither commands nor wants to be woken")
-            heard = bench.read(answer.wake_at)
+        heard = asker.ask(count, trace) or _from_bench(trace, answer.wake_at, reload)
         trace.heard.append(heard)
-        wake_at = answer.wake_at
-        answer = take(trace.engine.hear(heard))
-        if isinstance(heard, Stopping) and answer.wake_at is None and not waiting:
-            answer = dataclasses.replace(answer, wake_at=wake_at)
+        answer = trace.take(trace.engine.hear(heard))
     raise AssertionError(f"the run did not end within {most} exchanges")
+
+
+@dataclass
+class _Asker:
+    """What comes from outside, and when."""
+
+    outside: Mapping[int, Stopping]
+    stop_when: Callable[[Trace], Stopping | None] | None
+
+    def ask(self, count: int, trace: Trace) -> Stopping | None:
+        given = self.outside.get(count)
+        if given is None and self.stop_when is not None:
+            given = self.stop_when(trace)
+            if given is not None:
+                self.stop_when = None
+        return None if given is None else dataclasses.replace(given, time_s=trace.bench.now_s)
+
+
+def _from_bench(trace: Trace, wake_at: float | None, reload: bool) -> Heard:
+    if trace.waiting:
+        return trace.bench.do(trace.waiting.pop(0))
+    if wake_at is None:
+        raise AssertionError("the engine neither commands nor wants to be woken")
+    if reload:
+        _reload(trace)
+    return trace.bench.read(wake_at)

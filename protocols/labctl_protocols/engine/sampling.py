@@ -27,7 +27,8 @@ def next_reading(
     voltage moves by more than the recorded change in one: what happens between two readings
     cannot be integrated. A slope over `window_s` needs some readings in it.
     """
-    period = min(record.every_s or DRIVEN_S, DRIVEN_S if driven else REST_S)
+    longest = DRIVEN_S if driven else REST_S
+    period = min(record.every_s or longest, longest)
     if window_s:
         period = min(period, window_s / READINGS_IN_WINDOW)
     floor = min(period, max(FASTEST_S, fastest_s))

@@ -21,6 +21,10 @@ FINEST_S = 2e-4  # no instrument integrates for less; what is steeper is only lo
 FIRST_S = 1.0
 CURRENT_CHANGE = 0.04
 NEGLIGIBLE = 1e-6
+LEAST_A = 1e-10
+HELD_V = 1e-4
+FAINT = 1e-3
+FAINT_A = 1e-6
 FAR = math.inf
 
 
@@ -120,7 +124,7 @@ class Terminals:
             flat_s = min(self._horizon(current_A), left_s)
             inside = regime.low + STEEP_V < before_V < regime.high - STEEP_V
             if inside and flat_s >= min(self._step_s, left_s):
-                self._step_s = max(flat_s, self._step_s)
+                self._step_s = max(2.0 * flat_s, self._step_s)
                 cell.step(flat_s, current_A)
                 return flat_s
         step_s = min(self._step_s, left_s)
@@ -142,17 +146,23 @@ class Terminals:
     def _force_voltage(self, regime: _Regime, left_s: float) -> float:
         """One sub-step at a forced voltage; gives the time that it took."""
         before_A = self._current_at(self.cell, regime.value)
-        negligible_A = max(1e-13, NEGLIGIBLE * self._scale_A())
+        negligible_A = max(LEAST_A, NEGLIGIBLE * self._scale_A())
+        faint_A = max(FAINT_A, FAINT * self._scale_A())
         step_s = min(self._step_s, left_s)
         while True:
-            mean_A, after_A = self._held(regime.value, before_A, step_s, negligible_A)
+            mean_A, after_A, drift_V = self._held(regime.value, before_A, step_s, negligible_A)
             larger_A = max(abs(before_A), abs(after_A))
+            if larger_A <= faint_A and abs(drift_V) <= HELD_V:
+                change = CURRENT_CHANGE / 3.0
+                break
             change = abs(after_A - before_A) / (larger_A + negligible_A)
             inside = regime.low <= after_A <= regime.high
             finest_s = FINEST_S if inside else EDGE_S
             if (inside and change <= CURRENT_CHANGE) or step_s <= finest_s:
                 break
-            step_s = max(finest_s, step_s * max(0.05, min(0.5, 0.7 * CURRENT_CHANGE / change)))
+            step_s = max(
+                finest_s, step_s * max(0.05, min(0.5, 0.7 * CURRENT_CHANGE / (change + 1e-9)))
+            )
             self._step_s = step_s
         growth = min(4.0, max(1.0, 0.7 * CURRENT_CHANGE / (change + 1e-3)))
         self._step_s = max(self._step_s, step_s * growth)
@@ -162,25 +172,31 @@ class Terminals:
 
     def _held(
         self, voltage_V: float, before_A: float, step_s: float, negligible_A: float
-    ) -> tuple[float, float]:
-        """Mean and end current of a sub-step at this voltage, each consistent with the other."""
-        after_A = before_A
+    ) -> tuple[float, float, float]:
+        """Mean and end current of a sub-step at this voltage, each consistent with the other.
+
+        Also by how much the mean alone would miss the voltage at the end.
+        """
+        after_A, drift_V = before_A, 0.0
 
         def excess(mean_A: float) -> float:
-            nonlocal after_A
+            nonlocal after_A, drift_V
             trial = deepcopy(self.cell)
             trial.step(step_s, mean_A)
+            drift_V = trial.voltage(mean_A) - voltage_V
             after_A = self._current_at(trial, voltage_V)
             return mean_A - _mean_current(before_A, after_A, negligible_A)
 
         tolerance_A = 1e-9 * abs(before_A) + 1e-4 * negligible_A
         mean_A = rising_root(excess, before_A, tolerance_A, 0.1 * abs(before_A) + negligible_A)
-        return mean_A, after_A
+        return mean_A, after_A, drift_V
 
     def _current_at(self, cell: Cell, voltage_V: float) -> float:
         start_A = self._last_A
         reach_A = 0.1 * abs(start_A) + 1e-3 * self._scale_A()
-        return rising_root(lambda i: cell.voltage(i) - voltage_V, start_A, 1e-11, reach_A)
+        return rising_root(
+            lambda i: cell.voltage(i) - voltage_V, start_A, 1e-13 * (1.0 + abs(voltage_V)), reach_A
+        )
 
     def _scale_A(self) -> float:
         source = self.source

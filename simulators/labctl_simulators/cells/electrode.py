@@ -184,7 +184,7 @@ class Electrode:
     def horizon_s(self, current_A: float) -> float:
         """For how long the potential will surely move by less than 1 mV at this current."""
         if self.bare:
-            pull_A = abs(current_A) + abs(self._leak_A())
+            pull_A = abs(current_A + self._leak_A())
             return HORIZON_V * self._capacity_F / (pull_A + 1e-18)
         longest_s = 600.0
         swing_V = abs(current_A - self._lag_A) * self._diffusion_ohm

@@ -11,6 +11,7 @@ OPEN_OHM = 1e12
 SHORT_OHM = 0.01
 DEFAULT_CAPACITY_Ah = 2e-3
 HORIZON_V = 5e-4
+ABUSE = 0.05  # beyond empty or full by more than this, charge goes into side reactions
 
 
 class Resistor:
@@ -70,7 +71,7 @@ class Thevenin:
     def step(self, dt_s: float, current_A: float) -> None:
         """Let this current flow for that long."""
         passed_Ah = current_A * dt_s / 3600.0
-        self.soc += passed_Ah / self._capacity_Ah
+        self.soc = self._soc_after(dt_s, current_A)
         if passed_Ah > 0.0:
             self._charged_Ah += passed_Ah
         else:
@@ -81,6 +82,10 @@ class Thevenin:
         else:
             self.rc_V = settled_V
 
+    def _soc_after(self, dt_s: float, current_A: float) -> float:
+        soc = self.soc + current_A * dt_s / 3600.0 / self._capacity_Ah
+        return min(1.0 + ABUSE, max(-ABUSE, soc))
+
     def horizon_s(self, current_A: float) -> float:
         """For how long, at this current, the voltage will move by less than 1 mV."""
         longest_s = 600.0
@@ -89,8 +94,7 @@ class Thevenin:
             longest_s = min(longest_s, self._tau_s * HORIZON_V / swing_V)
         here_V = lfp_graphite(self.soc)
         for _ in range(4):
-            soc = self.soc + current_A * longest_s / 3600.0 / self._capacity_Ah
-            moved_V = abs(lfp_graphite(soc) - here_V)
+            moved_V = abs(lfp_graphite(self._soc_after(longest_s, current_A)) - here_V)
             if moved_V <= HORIZON_V:
                 break
             longest_s *= max(0.02, 0.7 * HORIZON_V / moved_V)

@@ -1,9 +1,9 @@
 """One instrument's own errors: what it sources and reads instead of the truth.
 
 Gain and offset for source, limit and measurement, on each range and for each polarity (the
-instruments are calibrated separately at + and − full scale and at +0 and −0), normal with half
-the maker's one-year limit as standard deviation, redrawn until inside the limit, so that every
-drawn instrument is within its specification.
+instruments are calibrated separately at + and − full scale and at +0 and −0; what is measured has
+one zero), normal with half the maker's one-year limit as standard deviation, redrawn until inside
+the limit, so that every drawn instrument is within its specification.
 """
 
 import random
@@ -38,7 +38,9 @@ def _source(dice: random.Random, span: Range, scale: float) -> Polarities:
 
 
 def _measure(dice: random.Random, span: Range, scale: float) -> Polarities:
-    return _pair(dice, span.measure_gain * scale, span.measure_offset * scale)
+    plus, (minus_gain, _) = _pair(dice, span.measure_gain * scale, span.measure_offset * scale)
+    # one converter has one zero: a reading must not step where the quantity changes its sign
+    return plus, (minus_gain, plus[1])
 
 
 def _pair(dice: random.Random, gain: float, offset: float) -> Polarities:

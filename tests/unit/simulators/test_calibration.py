@@ -54,6 +54,12 @@ def test_polarities_are_independent():
 
 
 @pytest.mark.parametrize("model", EVERY, ids=lambda model: model.name)
+def test_what_is_measured_has_one_zero(model):
+    for pairs in Calibration(model, 7, 1.0).measure.values():
+        assert all(plus[1] == minus[1] != 0 for plus, minus in pairs)
+
+
+@pytest.mark.parametrize("model", EVERY, ids=lambda model: model.name)
 def test_without_instrument_error_nothing_is_changed(model):
     drawn = Calibration(model, 7, 0.0)
     for errors in (drawn.source, drawn.limit, drawn.measure):

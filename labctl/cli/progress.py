@@ -60,7 +60,8 @@ class PlainProgress:
             self._write(f"run {snapshot.run}")
             self._write(f"folder {snapshot.folder}")
         now = (snapshot.step, snapshot.cycle)
-        if now != self._last or snapshot.outcome is not None:
+        is_new = now != self._last and snapshot.step != ""
+        if is_new or snapshot.outcome is not None:
             self._last = now
             self._write(as_line(snapshot))
 

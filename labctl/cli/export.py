@@ -1,0 +1,54 @@
+"""`labctl export`: a run's data for other programs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from labctl.cli.exits import INTEGRITY
+from labctl.cli.options import DEFAULT_DATA, DataOption, RunName
+from labctl.cli.output import print_lines
+from labctl.journal import find_run
+
+Format = Literal["bdf-csv", "bdf-parquet", "csv", "cycles-csv"]
+
+
+def export(
+    run: RunName,
+    /,
+    *,
+    to: Annotated[Format, Parameter(help="Which data, in which form.")],
+    output: Annotated[
+        Path | None,
+        Parameter(name=["-o", "--output"], help="File or folder; none: the run's folder."),
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+) -> int:
+    """Write a run's data to a file, and print where it is.
+
+    `bdf-csv` and `bdf-parquet` are the Battery Data Format (LF Energy) with all columns;
+    `csv` is a plain table in mAh and mAh/cm2 for Origin and Excel; `cycles-csv` has a row for
+    each cycle. A BDF file is checked as soon as it is written: what is wrong with it is told,
+    and the exit code is 6.
+
+    For example:
+
+        labctl export 20261123-1412 --to bdf-csv
+        labctl export 20261123-1412 --to cycles-csv -o cycles.csv
+    """
+    from labctl import export as exports
+
+    folder = find_run(data, run)
+    if to == "csv":
+        print_lines([str(exports.export_csv(folder, output))])
+        return 0
+    if to == "cycles-csv":
+        print_lines([str(exports.export_cycles_csv(folder, output))])
+        return 0
+    write = exports.export_bdf_csv if to == "bdf-csv" else exports.export_bdf_parquet
+    written = write(folder, output)
+    print_lines([str(written.path)])
+    for finding in written.findings:
+        print(f"labctl: {written.path}: {finding}", file=sys.stderr)
+    return INTEGRITY if written.findings else 0

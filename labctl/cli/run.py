@@ -1,0 +1,201 @@
+"""`labctl run`: a protocol on a cell, in the foreground, with live progress."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+from cyclopts import Parameter
+
+from labctl.bench import Bench, Simulate
+from labctl.cli.exits import Refused
+from labctl.cli.inputs import (
+    BenchOption,
+    ChannelOption,
+    ProtocolArgument,
+    chosen_channels,
+    find_bench,
+    find_cell,
+)
+from labctl.cli.options import (
+    DEFAULT_DATA,
+    JsonOption,
+    Pairs,
+    channels_by_role,
+    named_numbers,
+    named_values,
+    read_speed,
+)
+from labctl.cli.output import print_json, print_lines
+from labctl.cli.progress import shown_progress
+from labctl.cli.runs import group_lines
+from labctl.run.request import RunRequest, RunResult, Speed
+from labctl.show.values import figure, number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def run(
+    protocol: ProtocolArgument,
+    /,
+    *,
+    cell: Annotated[str, Parameter(help="The cell's record: a file, or a name from the library.")],
+    bench: BenchOption = None,
+    channel: ChannelOption = None,
+    p: Annotated[
+        Pairs,
+        Parameter(name=["-p", "--parameter"], help="name=value of the protocol; repeatable."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        Parameter(help="Folder for the run's folder [env var: LABCTL_DATA] [default: data]."),
+    ] = None,
+    mqtt: Annotated[str | None, Parameter(help="Broker, as mqtt://host:1883.")] = None,
+    speed: Annotated[
+        str | None, Parameter(help="Of a simulated bench: `real`, `60x` or `max`.")
+    ] = None,
+    model: Annotated[
+        str | None, Parameter(help="The simulated cell's model; none: the one that fits.")
+    ] = None,
+    m: Annotated[
+        Pairs, Parameter(name="-m", help="name=value of the model; instrument_error too.")
+    ] = None,
+    seed: Annotated[int | None, Parameter(help="Seed of what is drawn at random.")] = None,
+    transcript: Annotated[
+        Path | None, Parameter(help="File that gets every line on the wire.")
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Run a protocol on a cell, with live progress; prints the run's id, folder and figures.
+
+    Without --bench it runs on a simulated Keithley 2450 in virtual time, holding the model that
+    fits the cell. Ctrl-C ends it with the output off. The exit code says how it ended.
+
+    For example:
+
+        labctl run na-cu-reservoir-ce --cell na-cu-half
+        labctl run na-cu-reservoir-ce --cell na-cu-half -p portions=3 -m ce=0.9 --json
+        labctl run my.yaml --cell my-cell.yaml --bench bench.yaml --channel A1
+    """
+    from labctl.run.conduct import conduct
+
+    request = _request(
+        find_bench(bench),
+        protocol,
+        cell,
+        channels=channels_by_role(channel),
+        parameters=named_values(p, "-p"),
+        data=data,
+        mqtt_url=mqtt,
+        speed=read_speed(speed),
+        model=model,
+        model_parameters=named_numbers(m, "-m"),
+        seed=seed,
+        transcript=transcript,
+    )
+    with shown_progress(json=json) as on_progress:
+        result = conduct(request, on_progress)
+    if json:
+        print_json(result_json(result))
+    else:
+        print_lines(_result_lines(result))
+    if result.exit_code != 0:
+        print(f"labctl: {result.outcome}: {result.reason}", file=sys.stderr)
+    return result.exit_code
+
+
+def _request(
+    bench: Bench,
+    protocol: str,
+    cell: str,
+    *,
+    channels: dict[str, str],
+    parameters: "Mapping[str, str]",
+    data: Path | None,
+    mqtt_url: str | None,
+    speed: "float | str | None",
+    model: str | None,
+    model_parameters: "Mapping[str, float]",
+    seed: int | None,
+    transcript: Path | None,
+) -> RunRequest:
+    from labctl_protocols.files import load_protocol
+
+    chosen = chosen_channels(bench, channels)
+    record = find_cell(cell, bench.folder)
+    block = bench.instrument_of(chosen["main"]).simulate or Simulate()
+    if bench.is_in_memory(chosen["main"]):
+        model = model or block.model
+        model_parameters = {**block.parameters, **model_parameters}
+        seed = seed if seed is not None else block.seed
+    elif model is not None or model_parameters or seed is not None:
+        raise Refused(
+            f"--model, -m and --seed are for benches in memory; {chosen['main']} is at "
+            f"{bench.resource_of(chosen['main'])} (a simulated one takes them in `labctl simulate`)"
+        )
+    return RunRequest(
+        protocol=load_protocol(protocol),
+        cell=record,
+        bench=bench,
+        channels=chosen,
+        parameters=parameters,
+        data=data or _default_data(bench),
+        mqtt_url=_checked_url(mqtt_url),
+        speed=cast("Speed | None", speed),
+        model=model,
+        model_parameters=model_parameters,
+        seed=seed or 0,
+        transcript=transcript,
+    )
+
+
+def _default_data(bench: Bench) -> Path:
+    """LABCTL_DATA, else the bench's own folder, else `data` here."""
+    given = os.environ.get("LABCTL_DATA")
+    return Path(given) if given else bench.data or DEFAULT_DATA
+
+
+def _checked_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    from labctl.mqtt import BadSettings, parse_url
+
+    try:
+        parse_url(url)
+    except BadSettings as error:
+        raise Refused(f"--mqtt: {error}") from error
+    return url
+
+
+def result_json(result: RunResult) -> dict[str, object]:
+    """The document of `labctl run --json`."""
+    return {
+        "run": result.run,
+        "folder": str(result.folder),
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "cycles": list(result.cycles),
+        "groups": list(result.groups),
+        "model": result.model,
+    }
+
+
+def _result_lines(result: RunResult) -> list[str]:
+    lines = [
+        f"run {result.run}",
+        f"folder {result.folder}",
+        f"outcome {result.outcome}: {result.reason}",
+    ]
+    if result.cycles:
+        lines.append(_last_cycle(result.cycles))
+    return lines + group_lines(result.groups)
+
+
+def _last_cycle(cycles: "Sequence[Mapping[str, object]]") -> str:
+    last = cycles[-1]
+    ce, u_ce = number(last, "ce_percent"), number(last, "u_ce_percent")
+    shown = f"CE {figure(ce, '.3f')} ± {figure(u_ce, '.3f', '%')}"
+    return (
+        f"{len(cycles)} cycles, the last with {shown}" if len(cycles) > 1 else f"cycle 1: {shown}"
+    )

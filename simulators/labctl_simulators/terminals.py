@@ -150,7 +150,7 @@ class Terminals:
         faint_A = max(FAINT_A, FAINT * self._scale_A())
         step_s = min(self._step_s, left_s)
         while True:
-            mean_A, after_A, drift_V = self._held(regime.value, before_A, step_s, negligible_A)
+            mean_A, after_A, drift_V = self._held(regime.value, before_A, step_s, faint_A)
             larger_A = max(abs(before_A), abs(after_A))
             if larger_A <= faint_A and abs(drift_V) <= HELD_V:
                 change = CURRENT_CHANGE / 3.0
@@ -171,7 +171,7 @@ class Terminals:
         return step_s
 
     def _held(
-        self, voltage_V: float, before_A: float, step_s: float, negligible_A: float
+        self, voltage_V: float, before_A: float, step_s: float, faint_A: float
     ) -> tuple[float, float, float]:
         """Mean and end current of a sub-step at this voltage, each consistent with the other.
 
@@ -185,10 +185,10 @@ class Terminals:
             trial.step(step_s, mean_A)
             drift_V = trial.voltage(mean_A) - voltage_V
             after_A = self._current_at(trial, voltage_V)
-            return mean_A - _mean_current(before_A, after_A, negligible_A)
+            return mean_A - _mean_current(before_A, after_A, faint_A)
 
-        tolerance_A = 1e-9 * abs(before_A) + 1e-4 * negligible_A
-        mean_A = rising_root(excess, before_A, tolerance_A, 0.1 * abs(before_A) + negligible_A)
+        tolerance_A = 1e-9 * abs(before_A) + 1e-8 * faint_A
+        mean_A = rising_root(excess, before_A, tolerance_A, 0.1 * abs(before_A) + 1e-3 * faint_A)
         return mean_A, after_A, drift_V
 
     def _current_at(self, cell: Cell, voltage_V: float) -> float:
@@ -226,9 +226,9 @@ def _time_to_voltage(
     return late_s
 
 
-def _mean_current(before_A: float, after_A: float, negligible_A: float) -> float:
+def _mean_current(before_A: float, after_A: float, faint_A: float) -> float:
     """Mean over a sub-step: exact for an exponential decay, and damped where nothing flows."""
-    if abs(before_A) <= negligible_A:
+    if abs(before_A) <= faint_A:
         return after_A
     ratio = after_A / before_A
     if ratio <= 0.0 or abs(ratio - 1.0) < 1e-4:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from copy import deepcopy
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -11,15 +12,17 @@ from hypothesis import strategies as st
 
 from labctl_simulators.cells import anode_free, half, symmetric
 from labctl_simulators.cells.plating import PlatingCell
+from labctl_simulators.cells.presets import MetalName
 from labctl_simulators.ports import CellSize, Source
 from labctl_simulators.terminals import Terminals
 
 AREA_cm2 = 1.131
-METALS = ("Na", "K", "Zn", "Li")
+Kind = Literal["half", "anode-free", "symmetric"]
+METALS: tuple[MetalName, ...] = ("Na", "K", "Zn", "Li")
 CUT_V = 0.5
 
 
-def half_cell(metal: str = "Na", seed: int = 0, **parameters: float) -> PlatingCell:
+def half_cell(metal: MetalName = "Na", seed: int = 0, **parameters: float) -> PlatingCell:
     return half(CellSize("half", metal), parameters, seed)
 
 
@@ -56,7 +59,7 @@ class Bench:
 @pytest.mark.parametrize("ce", [0.99, 0.90, 0.70])
 @pytest.mark.parametrize("mA_cm2", [0.1, 0.5, 2.0])
 def test_what_comes_back_is_exactly_ce_of_what_was_plated(
-    metal: str, ce: float, mA_cm2: float
+    metal: MetalName, ce: float, mA_cm2: float
 ) -> None:
     bench = Bench(half_cell(metal, ce=ce))
     bench.rest(12.0)
@@ -119,7 +122,7 @@ def test_first_deposit_may_have_a_yield_of_its_own() -> None:
     given_ce=st.booleans(),
 )
 def test_every_charge_is_accounted_for(
-    program: list[tuple[float, float]], metal: str, preplated_Ah: float, given_ce: bool
+    program: list[tuple[float, float]], metal: MetalName, preplated_Ah: float, given_ce: bool
 ) -> None:
     size = CellSize("half", metal, preplated_Ah=preplated_Ah)
     parameters: Mapping[str, float] = {"ce": 0.9} if given_ce else {}
@@ -147,8 +150,8 @@ def test_every_charge_is_accounted_for(
     short_S=st.sampled_from([0.0, 1e-3, 1.0]),
 )
 def test_voltage_rises_with_current_and_asking_changes_nothing(
-    kind: str,
-    metal: str,
+    kind: Kind,
+    metal: MetalName,
     before: tuple[float, float],
     currents_A: tuple[float, float],
     short_S: float,
@@ -196,7 +199,7 @@ def test_symmetric_cell_obeys_butler_volmer(degC: float) -> None:
 
 
 @pytest.mark.parametrize("metal", METALS)
-def test_half_cell_looks_like_one(metal: str) -> None:
+def test_half_cell_looks_like_one(metal: MetalName) -> None:
     bench = Bench(half_cell(metal, seed=5))
     fresh_V = bench.terminals.state().voltage_V
     assert (0.9 <= fresh_V <= 1.1) if metal == "Zn" else (1.0 <= fresh_V <= 2.7)
@@ -348,3 +351,25 @@ def test_large_currents_warm_the_cell_and_rest_cools_it() -> None:
     assert cell.temperature_K - 298.15 == pytest.approx(heat_W / 0.01, rel=0.02)
     bench.rest(5.0)
     assert cell.temperature_K == pytest.approx(298.15, abs=1e-3)
+
+
+@pytest.mark.parametrize("ce", [0.99, 0.9])
+@pytest.mark.parametrize("portion_mAh_cm2", [0.05, 0.2, 1.0])
+def test_charge_at_the_terminals_measures_the_cells_own_efficiency(
+    ce: float, portion_mAh_cm2: float
+) -> None:
+    bench = Bench(half_cell("Na", ce=ce))
+    bench.plate(0.5, portion_mAh_cm2)
+    bench.strip(0.5, cut_V=1.0)
+    before, beside_Ah = bench.cell.ledger(), bench.cell.collector.other_Ah
+    bench.plate(0.5, portion_mAh_cm2)
+    plating_surface_Ah = bench.cell.collector.other_Ah - beside_Ah
+    middle_Ah = bench.cell.collector.other_Ah
+    bench.strip(0.5, cut_V=1.0)
+    after = bench.cell.ledger()
+    plated_Ah = after.plated_Ah - before.plated_Ah
+    stripped_Ah = after.stripped_Ah - before.stripped_Ah
+    surface_Ah = middle_Ah - bench.cell.collector.other_Ah
+    measured = (stripped_Ah + surface_Ah) / (plated_Ah + plating_surface_Ah)
+    assert measured == pytest.approx(stripped_Ah / plated_Ah, abs=5e-4)
+    assert stripped_Ah / plated_Ah == pytest.approx(ce, abs=1e-4)

@@ -115,7 +115,7 @@ def test_a_held_cell_with_a_shorted_bare_collector_does_not_stall() -> None:
     cell = anode_free(CellSize("cathode-half", "K", capacity_Ah=2e-3), parameters, 95)
     terminals = Terminals(cell)
     terminals.connect(Source("voltage", 0.0, 1e-6), 0.0)
-    terminals.advance(28_600.0)
+    terminals.advance(28_130.0)
     state = terminals.state()
     assert abs(state.voltage_V) < 1e-3
     assert abs(state.current_A) <= 1e-6

@@ -13,8 +13,8 @@ from labctl_drivers.vocabulary import Identity
 
 SENTINEL = 9.9e37
 """From here on up a magnitude means overflow or not-a-number (instruments.md §0)."""
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_ERROR = re.compile(r'([+-]?\d+)\s*,\s*"(.*)"')
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_ERROR = re.compile(r'([+-]?\d+)\s*,\s*"(.*)"', re.ASCII)
 _MODEL = re.compile(r"(?:MODEL\s+)?(\S+)", re.IGNORECASE)
 _STATUS_EVENTS = range(100, 200)
 _ERROR_TYPE = "1"

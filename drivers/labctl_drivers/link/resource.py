@@ -14,7 +14,7 @@ ACCEPTED = (
 )
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
 _SOCKET = re.compile(rf"TCPIP\d*::({_HOST})::(\d{{1,5}})::SOCKET", re.IGNORECASE)
-_SERIAL = re.compile(r"ASRL(\S+?)(?:::INSTR)?", re.IGNORECASE)
+_SERIAL = re.compile(r"ASRL([^\s:]\S*?)(?:::INSTR)?", re.IGNORECASE)
 _VISA = re.compile(
     rf"(?:USB\d*(?:::(?:0x)?[0-9A-F]+){{2}}::[^:\s]+(?:::\d+)?(?:::(?:INSTR|RAW))?"
     rf"|GPIB\d*::\d{{1,2}}(?:::\d{{1,2}})?(?:::INSTR)?"

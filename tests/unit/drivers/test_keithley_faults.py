@@ -1,0 +1,201 @@
+"""The driver against a twin with something broken on the wire, at every point (virtual time).
+
+What is checked each time: a reading is the truth or there is none, and after `safe` the output is
+off or said to be unknown.
+"""
+
+import asyncio
+
+import pytest
+
+from labctl_drivers.errors import InstrumentError, OutputUnknown
+from labctl_drivers.keithley_24xx import Keithley2400, Keithley2450
+from labctl_drivers.link import Link, MemoryTransport
+from labctl_drivers.vocabulary import Guard, Setpoint
+from labctl_simulators.firmware import keithley_2400, keithley_2450
+from labctl_simulators.ports import Ledger
+from labctl_simulators.terminals import Terminals
+
+pytestmark = pytest.mark.virtual_time
+GUARD = Guard(-0.5, 1.5, 5e-3)
+EMF_V, OHMS = 0.3, 100.0
+DRIVERS = {
+    "2400": (Keithley2400, keithley_2400.Keithley2400),
+    "2450": (Keithley2450, keithley_2450.Keithley2450),
+}
+STEPS = [
+    Setpoint("rest"),
+    Setpoint("current", -0.5e-3),
+    Setpoint("current", 2e-3, 1.0),
+    Setpoint("rest"),
+    Setpoint("current", 0.1e-3, 1.0, hold_at_stop=True),
+]
+
+
+class Battery:
+    """A constant voltage behind a resistance."""
+
+    def voltage(self, current_A: float) -> float:
+        return EMF_V + OHMS * current_A
+
+    def step(self, dt_s: float, current_A: float) -> None:
+        pass
+
+    def ledger(self) -> Ledger:
+        return Ledger(0.0, 0.0, 0.0)
+
+    def horizon_s(self, current_A: float) -> float:
+        return 1e9
+
+
+class Wire:
+    """The twin behind a wire on which the `k`th reply, counted from 0, suffers `fault`."""
+
+    def __init__(self, firmware, fault=None, k=-1):
+        self.firmware = firmware
+        self.fault = fault
+        self.k = k
+        self.silent_from = None
+        self.replies = 0
+
+    def feed(self, data, now):
+        return [part for reply in self.firmware.feed(data, now) for part in self._carried(*reply)]
+
+    def _carried(self, when, reply):
+        self.replies += 1
+        if self.silent_from is not None and self.replies > self.silent_from:
+            return []
+        return [(when, reply)] if self.replies - 1 != self.k else self.fault(when, reply)
+
+    def output_is_on(self):
+        now = asyncio.get_running_loop().time()
+        return self.firmware.feed(b":OUTP?\n", now)[-1][1] == b"1\n"
+
+
+FAULTS = {
+    "dropped": lambda when, reply: [],
+    "late": lambda when, reply: [(when + 1.5, reply)],
+    "very late": lambda when, reply: [(when + 30.0, reply)],
+    "twice": lambda when, reply: [(when, reply), (when + 0.003, reply)],
+    "cut": lambda when, reply: [(when, reply[: len(reply) // 2] + b"\n")],
+    "beginning lost": lambda when, reply: [(when, reply[len(reply) // 2 :])],
+    "garbled": lambda when, reply: [(when, reply[:1] + b"#" + reply[2:])],
+    "not ASCII": lambda when, reply: [(when, b"\xff" + reply)],
+    "without end": lambda when, reply: [(when, reply[:-1])],
+    "split": lambda when, reply: [(when, reply[:1]), (when + 0.01, reply[1:])],
+}
+
+
+def made(which, fault=None, k=-1):
+    driver, firmware = DRIVERS[which]
+    wire = Wire(firmware(Terminals(Battery()), instrument_error=0), fault, k)
+    return wire, driver(Link(MemoryTransport(wire)))
+
+
+async def drive(smu, readings):
+    await smu.open()
+    for setpoint in STEPS:
+        await smu.apply(setpoint, GUARD)
+        for _ in range(2):
+            readings.append((setpoint, await smu.read()))
+
+
+def is_true(setpoint, reading):
+    """Against Ohm's law and the setpoint, not against the simulator."""
+    current = 0.0 if setpoint.mode == "rest" else setpoint.current_A
+    return (
+        abs(reading.current_A - current) < 1e-5
+        and abs(reading.voltage_V - EMF_V - OHMS * current) < 3e-3
+    )
+
+
+async def replies_of_a_whole_run(which):
+    wire, smu = made(which)
+    readings = []
+    await drive(smu, readings)
+    await smu.close()
+    assert len(readings) == 2 * len(STEPS)
+    return wire.replies
+
+
+@pytest.mark.parametrize("which", DRIVERS)
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_any_reply_broken_on_the_wire(which, fault):
+    for k in range(await replies_of_a_whole_run(which)):
+        wire, smu = made(which, FAULTS[fault], k)
+        readings = []
+        try:
+            await drive(smu, readings)
+        except InstrumentError:
+            pass
+        assert all(is_true(*entry) for entry in readings), (k, readings)
+        await smu.safe()
+        assert not wire.output_is_on(), k
+        await smu.close()
+
+
+@pytest.mark.parametrize("which", DRIVERS)
+async def test_silence_from_any_reply_on(which):
+    for k in range(1, await replies_of_a_whole_run(which), 3):
+        wire, smu = made(which)
+        wire.silent_from = k
+        readings = []
+        with pytest.raises(InstrumentError):
+            await drive(smu, readings)
+        assert all(is_true(*entry) for entry in readings)
+        with pytest.raises(OutputUnknown):
+            await smu.safe()
+        # nothing is heard from it, but it hears us
+        assert not wire.output_is_on()
+        await smu.close()
+
+
+@pytest.mark.parametrize("which", DRIVERS)
+async def test_cancelled_at_any_moment_safe_works_and_so_does_the_next_run(which):
+    wire, smu = made(which)
+    start = asyncio.get_running_loop().time()
+    await drive(smu, [])
+    await smu.close()
+    length = asyncio.get_running_loop().time() - start
+    for n in range(30):
+        wire, smu = made(which)
+        running = asyncio.create_task(drive(smu, []))
+        await asyncio.sleep(length * n / 30)
+        running.cancel()
+        await asyncio.wait([running])
+        await smu.safe()
+        assert not wire.output_is_on()
+        readings = []
+        await drive(smu, readings)
+        assert all(is_true(*entry) for entry in readings)
+        await smu.close()
+
+
+@pytest.mark.parametrize("which", DRIVERS)
+async def test_an_output_switched_off_at_the_panel_is_noticed_at_the_next_reading(which):
+    wire, smu = made(which)
+    await drive(smu, [])
+    wire.firmware.feed(b":OUTP OFF\n", asyncio.get_running_loop().time())
+    with pytest.raises(InstrumentError, match="went off"):
+        await smu.read()
+    await smu.safe()
+    await smu.close()
+
+
+@pytest.mark.parametrize("which", DRIVERS)
+async def test_times_of_readings_and_changes_never_go_back(which):
+    wire, smu = made(which)
+    await smu.open()
+    times = []
+    for setpoint in STEPS:
+        before = asyncio.get_running_loop().time()
+        times.append(await smu.apply(setpoint, GUARD))
+        assert before <= times[-1] <= asyncio.get_running_loop().time()
+        for _ in range(2):
+            reading = await smu.read()
+            times.append(reading.time_s)
+            assert 0 < reading.time_error_s < 0.2
+    assert times == sorted(times)
+    await smu.safe()
+    assert not wire.output_is_on()
+    await smu.close()

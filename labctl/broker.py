@@ -7,9 +7,15 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from amqtt.broker import Broker
 
 PORT = 1883
 LOOPBACK = "127.0.0.1"
+SHUTDOWN_S = 1.0
+SHUTDOWN_TRIES = 3
 
 
 class BrokerRefused(Exception):
@@ -28,22 +34,34 @@ async def running(
     if not is_loopback(bind) and password_file is None:
         raise BrokerRefused(f"{bind} can be reached from outside: give a password file")
     from amqtt.broker import Broker
-    from amqtt.errors import AMQTTError
+    from amqtt.errors import AMQTTError, BrokerError
 
     logging.getLogger("amqtt").addHandler(logging.NullHandler())
     chosen = port or _free_port(bind)
     where = f"[{bind}]:{chosen}" if ":" in bind else f"{bind}:{chosen}"
     try:
         broker = Broker(
-            {"listeners": {"default": {"type": "tcp", "bind": where}}, "plugins": _plugins(password_file)}
+            {
+                "listeners": {"default": {"type": "tcp", "bind": where}},
+                "plugins": _plugins(password_file),
+            }
         )
         await broker.start()
-    except (OSError, AMQTTError) as error:
+    except (OSError, AMQTTError, BrokerError) as error:
         raise BrokerRefused(f"no broker on {where}: {error}") from error
     try:
         yield chosen
     finally:
-        await broker.shutdown()
+        await _shut_down(broker)
+
+
+async def _shut_down(broker: "Broker") -> None:
+    """amqtt can lose a cancellation to a message that arrives just then, and wait for ever."""
+    for _ in range(SHUTDOWN_TRIES):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_S):
+                await broker.shutdown()
+                return
 
 
 async def serve(port: int = PORT, bind: str = LOOPBACK, password_file: Path | None = None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -48,6 +49,19 @@ class Connection(aiomqtt.Client):
         if reason_code.is_failure:
             self.refusal = str(reason_code)
         super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    def _on_disconnect(
+        self,
+        client: PahoClient,
+        userdata: object,
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        # aiomqtt would wait out its time for a broker that has hung up on an unknown version.
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError("the broker hung up"))
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
     async def send(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Publish at QoS 1 and wait for the acknowledgement. Raises MqttError."""
@@ -119,7 +133,7 @@ async def _open(
 def _may_be_the_version(error: BaseException) -> bool:
     """Brokers of 3.1.1 answer a 5 with a refusal, with silence, or by hanging up."""
     if isinstance(error, MqttConnectError):
-        return error.rc in UNSUPPORTED or getattr(error.rc, "value", None) in UNSUPPORTED
+        return getattr(error.rc, "value", error.rc) in UNSUPPORTED
     return isinstance(error, aiomqtt.MqttError)
 
 

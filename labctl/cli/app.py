@@ -55,6 +55,7 @@ def make_app(called: str = "") -> cyclopts.App:
         result_action="return_value",
         exit_on_error=False,
         print_error=False,
+        suppress_keyboard_interrupt=False,
     )
     for name, (where, summary) in COMMANDS.items():
         if name == called:
@@ -76,7 +77,7 @@ def run_command(arguments: list[str]) -> int:
     except cyclopts.CycloptsError as error:
         return _tell([_in_one_line(error)], BAD_INPUT)
     except KeyboardInterrupt:
-        return _tell(["stopped"], STOPPED)
+        return _tell(["labctl: stopped"], STOPPED)
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:  # what the user sees is decided in one place

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from labctl.cli.exits import INTEGRITY
+from labctl.cli.exits import INTEGRITY, Refused
 from labctl.cli.options import DEFAULT_DATA, DataOption, RunName
 from labctl.cli.output import print_lines
 from labctl.journal import find_run
@@ -46,6 +46,9 @@ def export(
     if to == "cycles-csv":
         print_lines([str(exports.export_cycles_csv(folder, output))])
         return 0
+    suffix = ".csv" if to == "bdf-csv" else ".parquet"
+    if output is not None and not output.is_dir() and output.suffix != suffix:
+        raise Refused(f"-o {output}: {to} goes to a file that ends in {suffix}, or to a folder")
     write = exports.export_bdf_csv if to == "bdf-csv" else exports.export_bdf_parquet
     written = write(folder, output)
     print_lines([str(written.path)])

@@ -19,4 +19,10 @@ def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> s
 
 
 def _is_figure(text: str) -> bool:
-    return not text or text[0].isdigit() or text[0] in "+-–"
+    if text in ("", "–"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

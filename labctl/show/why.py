@@ -4,17 +4,31 @@ from collections.abc import Iterable, Mapping
 
 from labctl.journal.reader import RecordedEvent
 from labctl.show.values import Data, figure, number, part, parts, scaled, text
-from labctl.show.words import duration_text
+from labctl.show.words import clock_text, duration_text
 
+UNITS = {
+    "voltage": ("V", 1.0),
+    "current": ("mA", 1e3),
+    "charge": ("mAh", 1e3),
+    "time": ("s", 1.0),
+}
 TOLD = ("limit", "detector", "fault", "operator", "note", "mark")
 
 
 def why_document(events: Iterable[RecordedEvent]) -> list[dict[str, object]]:
     """Every step's end, and what was told between them, in order."""
     entries: list[dict[str, object]] = []
+    kinds: dict[str, str] = {}
     for event in events:
-        if event.kind == "step_ended":
-            entries.append({"kind": "step", "t_s": event.t_s, **event.data})
+        if event.kind == "step_started":
+            kinds = {text(end, "text"): text(end, "kind") for end in parts(event.data, "ends")}
+        elif event.kind == "step_ended":
+            others = [
+                {**other, "kind": kinds.get(text(other, "text"), "")}
+                for other in parts(event.data, "runners_up")
+            ]
+            told = {**event.data, "runners_up": others}
+            entries.append({"kind": "step", "t_s": event.t_s, **told})
         elif event.kind in TOLD:
             entries.append({"kind": event.kind, "t_s": event.t_s, **event.data})
         elif event.kind == "run_ended":
@@ -24,7 +38,7 @@ def why_document(events: Iterable[RecordedEvent]) -> list[dict[str, object]]:
 
 def why_lines(entry: Mapping[str, object]) -> list[str]:
     """An entry for people: one line, and one for each runner-up of a step."""
-    clock = duration_text(number(entry, "t_s") or 0.0)
+    clock = clock_text(number(entry, "t_s") or 0.0)
     kind = text(entry, "kind")
     if kind == "step":
         return [f"{clock}  {step_line(entry)}", *_runners_up(entry)]
@@ -55,7 +69,9 @@ def step_line(entry: Data) -> str:
 def _runners_up(entry: Data) -> list[str]:
     lines = []
     for other in parts(entry, "runners_up"):
-        stood = figure(number(other, "value"), ".6g")
-        target = figure(number(other, "target"), ".6g")
-        lines.append(f"    not yet: {text(other, 'text')} (stood at {stood}, target {target})")
+        unit, factor = UNITS.get(text(other, "kind"), ("", 1.0))
+        stood = figure(scaled(other, "value", factor), ".6g", unit)
+        target = figure(scaled(other, "target", factor), ".6g", unit)
+        told = f" (stood at {stood}, target {target})" if other.get("target") is not None else ""
+        lines.append(f"    not yet: {text(other, 'text')}{told}")
     return lines

@@ -21,3 +21,10 @@ def duration_text(seconds: float) -> str:
     if minutes:
         return f"{minutes} min {left} s"
     return f"{left} s"
+
+
+def clock_text(seconds: float) -> str:
+    """Test time as h:mm:ss."""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}"

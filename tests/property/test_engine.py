@@ -39,7 +39,9 @@ from labctl_protocols.engine.engine import Engine
 from labctl_protocols.plan import HeldFor, Limits, Plan
 
 numbers = itertools.count()
-currents = st.sampled_from([2e-4, 1e-3, 5e-3, 2.1e-2])  # the last is over the limit
+times = st.sampled_from([20.0, 77.7, 200.0, 5.0, 1.0, 0.2, 0.0])
+charges = st.sampled_from([0.05, 0.3, 0.011, 0.0])
+currents = st.sampled_from([1e-3] * 5 + [5e-3, 2e-4] * 3 + [2.1e-2])  # the last is over the limit
 labels = st.sampled_from(["a", "b", "c"])
 words = st.sampled_from(["voltage", "ce", "deposit", "elapsed", "capacity", "lost"])
 conditions = st.builds(above, words, st.floats(0.0, 2.0)) | st.builds(
@@ -49,7 +51,7 @@ conditions = st.builds(above, words, st.floats(0.0, 2.0)) | st.builds(
 
 def caps() -> st.SearchStrategy[Any]:
     """Ends that surely come."""
-    return st.builds(seconds, st.floats(0.0, 200.0)) | st.builds(charge_As, st.floats(0.0, 0.3))
+    return st.builds(seconds, times) | st.builds(charge_As, charges)
 
 
 def ends() -> st.SearchStrategy[Any]:
@@ -72,20 +74,20 @@ def drives() -> st.SearchStrategy[Build]:
         caps(),
         st.lists(ends(), max_size=2),
         labels | st.none(),
-        st.just(()) | st.builds(lambda s: (amps(1e-4), seconds(s)), st.floats(0.0, 100.0)),
+        st.just(()) | st.builds(lambda s: (amps(1e-4), seconds(s)), times),
     )
 
 
 def timed() -> st.SearchStrategy[Build]:
     return (
         drives()
-        | st.builds(rest, st.builds(seconds, st.floats(0.0, 200.0)))
-        | st.builds(hold, st.sampled_from([-0.2, 0.0, 0.4]), st.builds(seconds, st.floats(0, 60)))
+        | st.builds(rest, st.builds(seconds, times))
+        | st.builds(hold, st.sampled_from([-0.2, 0.0, 0.4]), st.builds(seconds, times))
     )
 
 
 def blocks(inner: st.SearchStrategy[Build]) -> st.SearchStrategy[Build]:
-    several = st.lists(inner, min_size=1, max_size=4)
+    several = st.lists(inner, min_size=2, max_size=4)
 
     def grouped(label: str, steps: list[Build], pair: str, low: bool) -> Build:
         limits = Limits(high_V=0.8) if low else None
@@ -106,8 +108,8 @@ def blocks(inner: st.SearchStrategy[Build]) -> st.SearchStrategy[Build]:
 protocols = st.lists(
     st.recursive(timed() | st.builds(mark, labels), blocks, max_leaves=8)
     | st.builds(lambda c: either(c, [stop("enough")]), conditions),
-    min_size=1,
-    max_size=4,
+    min_size=2,
+    max_size=5,
 )
 cells = st.sampled_from(
     [
@@ -139,10 +141,10 @@ def check(trace: Trace) -> None:
     assert started == ended
     entered = sorted(str(e["path"]) for e in trace.data("group_entered"))
     assert entered == sorted(str(e["path"]) for e in trace.data("group_left"))
-    numbers = [e["cycle"] for e in trace.data("cycle")]
-    assert len(set(numbers)) == len(numbers)
-    times = [row.t_s for row in trace.rows]
-    assert times == sorted(set(times))
+    cycles = [e["cycle"] for e in trace.data("cycle")]
+    assert len(set(cycles)) == len(cycles)
+    read = [row.t_s for row in trace.rows]
+    assert read == sorted(set(read))
     counters = [(row.charging_Ah, row.discharging_Ah) for row in trace.rows]
     assert counters == sorted(counters, key=sum)
     high, low = 1.5, -0.5

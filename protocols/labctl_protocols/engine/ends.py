@@ -28,9 +28,12 @@ class Crossing:
     fraction: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Progress:
-    """What ends are judged by: direction, own start, the frozen targets, the last two readings."""
+    """What ends are judged by: direction, own start, the frozen targets, the last two readings.
+
+    `earlier` is the reading before those two, for how fast the voltage gets faster.
+    """
 
     sign: int
     started_s: float
@@ -38,6 +41,7 @@ class Progress:
     before: Sample | None
     now: Sample
     band_V: float = 0.0
+    earlier: Sample | None = None
 
 
 def freeze_targets(until: Sequence[End], names: Names) -> list[float | None]:

@@ -22,17 +22,16 @@ from labctl_protocols.decisions import (
     Stopping,
     Unsafe,
 )
-from labctl_protocols.engine import judge, steps
-from labctl_protocols.engine.account import Account, accuracy_of
-from labctl_protocols.engine.cycles import Cycles
+from labctl_protocols.engine import ending, judge, steps
+from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.ends import Progress, Sample
-from labctl_protocols.engine.ledger import MetalLedger
 from labctl_protocols.engine.names import RunNames
 from labctl_protocols.engine.sampling import LastRow, is_recorded, next_reading
-from labctl_protocols.engine.state import Output, RunState
+from labctl_protocols.engine.state import Output, RunState, StepState, fresh_state, row_of
+from labctl_protocols.engine.view import View, enclosing_limits, view_of
 from labctl_protocols.engine.walk import ROOT, Frame, nodes_by_id
 from labctl_protocols.engine.walking import walk_on
-from labctl_protocols.plan import Group, Limits, Node, Plan, Record
+from labctl_protocols.plan import Limits, Node, Plan
 
 REST = Setpoint("rest")
 
@@ -47,6 +46,8 @@ class Engine:
         self.state = fresh_state(plan) if state is None else state
         self.names = RunNames(self.state, self.nodes)
         self._pending: list[tuple[str, Callable[[], dict[str, object]]]] = []
+        self._view: View | None = None
+        self._viewed = 0
         self._gap_receivers: list[Account] = []
         self._gap_metal = False
         self._drives_next = False
@@ -95,12 +96,13 @@ class Engine:
         elif state.phase == "open_circuit":
             state.open_circuit_V = reading.voltage_V
             if judge.contact_lost(reading):
-                steps.contact_loss(self, "at rest there is no cell to be seen")
+                ending.contact_loss(self, "at rest there is no cell to be seen")
             elif not steps.drive(self):
                 walk_on(self)
         elif state.phase == "confirming":
             state.open_circuit_V = reading.voltage_V
-            steps.confirmed(self, reading)
+            if ending.confirmed(self, reading):
+                walk_on(self)
         else:
             return self._on_step_reading(reading)
         return self._answer(None)
@@ -111,32 +113,33 @@ class Engine:
             raise RuntimeError("a reading came while no step was running")
         if step.type == "rest":
             self._look_at_rest(reading)
-        limits = self.limits
-        tripped = judge.limit_tripped(reading, limits, step, self.ratings)
+        view, errors = self.view(step), judge.errors_of(reading, self.ratings)
+        tripped = judge.limit_tripped(reading, view.limits, step, errors)
         if tripped is not None:
             self.tell("limit", tripped)
             self._record(reading, force=True)
             self.stop("limit", str(tripped["text"]))
             return self._answer(None)
-        node_until, record = steps.until_of(self, step), self.record
-        progress = self._progress(reading)
-        over = judge.step_over(reading, step, node_until, progress, self.names, self.ratings)
+        band_V = 2 * errors[0] if view.goes_over else 0.0
+        before = self.state.output.before
+        progress = Progress(step.sign, step.started_s, step.targets, before, now, band_V)
+        over = judge.step_over(reading, step, view.until, progress, self.names, errors)
         self._record(reading, force=over is not None)
         if over is not None:
-            steps.end(self, over, progress)
+            if ending.end(self, over, progress):
+                walk_on(self)
             if self._commands:
                 return self._answer(None)
             # the instrument went over to holding the voltage by itself: read on
             return self._answer(now.time_s + self.ratings.reading_time_s, boundary=True)
-        sides = (limits.high_V, limits.low_V)
         return self._answer(
             next_reading(
-                record,
+                view.record,
                 self.state.output.driven,
                 self.ratings.reading_time_s,
-                node_until,
+                view.until,
                 progress,
-                sides if step.sign else (),
+                (view.limits.high_V, view.limits.low_V) if step.sign else (),
                 self.state.trail_s,
             )
         )
@@ -203,7 +206,7 @@ class Engine:
                 half_width = reading.current_A * reading.time_error_s
             account.variance_As2 += half_width * half_width / 3.0
             self._count(charge, energy, step.metal)
-        output.before = last
+        output.earlier, output.before = output.before, last
         passed = 0.0
         if step is not None:
             passed = (step.sign or 1) * step.account.charge_As
@@ -272,7 +275,7 @@ class Engine:
         if self._ending:
             return
         self._record_last()
-        steps.abandon(self)
+        ending.abandon(self)
         self.state.phase = "safing"
         self.state.awaiting = True
         self._stopping = (outcome, reason)
@@ -323,24 +326,20 @@ class Engine:
     def _ending(self) -> bool:
         return self.state.phase in ("safing", "over")
 
-    @property
-    def limits(self) -> Limits:
-        """The narrowest of the plan's, the enclosing groups' and the step's limits."""
-        limits = self.plan.limits
-        for frame in self.state.frames:
-            node = self.nodes.get(frame.node)
-            if isinstance(node, Group) and node.limits is not None:
-                limits = judge.narrower(limits, node.limits)
-        step = self.state.step
-        own = None if step is None else steps.limits_of(self, step)
-        return limits if own is None else judge.narrower(limits, own)
+    def view(self, step: StepState) -> View:
+        """The plan's side of this step; worked out once, nothing around it changes meanwhile."""
+        if self._viewed != step.count or self._view is None:
+            self._viewed = step.count
+            self._view = view_of(self.plan, self.nodes, self.state.frames, step)
+        return self._view
 
     @property
-    def record(self) -> Record:
-        """The running step's recording rule, else the plan's."""
+    def limits(self) -> Limits:
+        """The narrowest of the plan's, the enclosing groups' and the running step's limits."""
         step = self.state.step
-        own = None if step is None else steps.record_of(self, step)
-        return own or self.plan.record
+        if step is None:
+            return enclosing_limits(self.plan, self.nodes, self.state.frames)
+        return self.view(step).limits
 
     def guard(self, charge_As: float | None = None, time_s: float | None = None) -> Guard:
         """What the instrument must hold by itself now."""
@@ -354,17 +353,6 @@ class Engine:
             charge_Ah=None if charge_As is None else charge_As / 3600.0,
             time_s=time_s,
         )
-
-    def _progress(self, reading: Reading) -> Progress:
-        state = self.state
-        step, now = state.step, state.output.now
-        if step is None or now is None:
-            raise RuntimeError("no step is running")
-        band = 0.0
-        if steps.goes_over_to_hold(self, step):
-            accuracy = accuracy_of(reading.voltage_range_V, self.ratings.voltage_ranges)
-            band = 2 * (accuracy.gain * abs(reading.voltage_V) + accuracy.offset)
-        return Progress(step.sign, step.started_s, step.targets, state.output.before, now, band)
 
     def _step_begins(self, time_s: float) -> None:
         step = self.state.step
@@ -385,44 +373,9 @@ class Engine:
         step, now = state.step, state.output.now
         if step is None or now is None:
             return
-        if not force and not is_recorded(self.record, state.last_row, now):
+        view = self.view(step)
+        if not force and not is_recorded(view.record, state.last_row, now):
             return
         state.last_row = LastRow(now.time_s, now.voltage_V, now.current_A)
         state.output.unrecorded = None
-        totals = state.totals
-        self._rows.append(
-            Row(
-                t_s=reading.time_s - state.started_s,
-                voltage_V=reading.voltage_V,
-                current_A=reading.current_A,
-                step_count=step.count,
-                step_id=self.nodes[step.node].path,
-                step_type=step.type,
-                step_time_s=reading.time_s - step.started_s,
-                cycle=state.cycles.number,
-                charging_Ah=totals.charging_As / 3600.0,
-                discharging_Ah=totals.discharging_As / 3600.0,
-                charging_Wh=totals.charging_J / 3600.0,
-                discharging_Wh=totals.discharging_J / 3600.0,
-                set_current_A=step.set_current_A,
-                set_voltage_V=step.set_voltage_V,
-                regulating=reading.regulating,
-                current_range_A=reading.current_range_A,
-                quality="ok",
-            )
-        )
-
-
-def fresh_state(plan: Plan) -> RunState:
-    """The state of a run that has not begun."""
-    nominal = None if plan.nominal_Ah is None else plan.nominal_Ah * 3600.0
-    inventory = None if plan.inventory_Ah is None else plan.inventory_Ah * 3600.0
-    first_sign: int | None = plan.plate_sign if plan.first == "plate" else None
-    if first_sign is None and plan.kind != "symmetric":
-        first_sign = 1 if plan.first == "charge" else -1
-    return RunState(
-        started_s=0.0,
-        now_s=0.0,
-        ledger=MetalLedger(nominal, inventory),
-        cycles=Cycles(first_sign, plan.reference),
-    )
+        self._rows.append(row_of(state, step, self.nodes[step.node].path, reading))

@@ -34,14 +34,14 @@ def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:
 
 
 def limit_tripped(
-    reading: Reading, limits: Limits, step: StepState, ratings: Ratings
+    reading: Reading, limits: Limits, step: StepState, errors: tuple[float, float]
 ) -> dict[str, object] | None:
     """The limit that this reading crosses, as the event's data; None when all is well.
 
     A voltage limit trips only when the current drives the cell further out; also when the
     instrument has to hold the cell at the limit in a step that does not end on a voltage.
     """
-    error_V, error_A = errors_of(reading, ratings)
+    error_V, error_A = errors
     current = reading.current_A
     if limits.current_A is not None and abs(current) > limits.current_A + error_A:
         return _trip("current", current, limits.current_A, "A")
@@ -98,13 +98,13 @@ def step_over(
     until: Sequence[End],
     progress: Progress,
     names: Names,
-    ratings: Ratings,
+    errors: tuple[float, float],
 ) -> Over | None:
     """Whether the step ends with this reading, and why."""
-    if step.sign and step.sign * reading.current_A < -2 * errors_of(reading, ratings)[1]:
+    if step.sign and step.sign * reading.current_A < -2 * errors[1]:
         return Over(None, "the current flows against the drive: the cell is already past the end")
     crossing = first_crossing(until, progress, names) or held_at_target(
-        reading, step, until, progress, ratings
+        reading, step, until, progress, errors[0]
     )
     if crossing is None:
         return None
@@ -117,7 +117,7 @@ def step_over(
 
 
 def held_at_target(
-    reading: Reading, step: StepState, until: Sequence[End], progress: Progress, ratings: Ratings
+    reading: Reading, step: StepState, until: Sequence[End], progress: Progress, error_V: float
 ) -> Crossing | None:
     """The voltage end, where the instrument says that it holds that voltage.
 
@@ -127,7 +127,7 @@ def held_at_target(
     if reading.regulating != "voltage" or target is None or step.type in ("hold", "then_hold"):
         return None
     short_V = step.sign * (target - progress.now.voltage_V)
-    if not progress.band_V and short_V > 2 * errors_of(reading, ratings)[0]:
+    if not progress.band_V and short_V > 2 * error_V:
         return None
     for index, end in enumerate(until):
         if end.kind == "voltage" and end.held is None and progress.targets[index] == target:

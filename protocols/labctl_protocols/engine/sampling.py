@@ -10,6 +10,7 @@ REST_S = 60.0
 FASTEST_S = 0.2
 SOONEST_S = 1e-3
 READINGS_IN_WINDOW = 10
+MOST_GROWTH = 16.0
 
 
 def next_reading(
@@ -24,8 +25,8 @@ def next_reading(
     """The time of the next reading: next sample, time end or predicted charge end, the earliest.
 
     The period is halved while a voltage or current would arrive within two periods, and while the
-    voltage moves by more than the recorded change in one: what happens between two readings
-    cannot be integrated. A slope over `window_s` needs some readings in it.
+    voltage is about to move by more than the recorded change in one: what happens between two
+    readings cannot be integrated. A slope over `window_s` needs some readings in it.
     """
     longest = DRIVEN_S if driven else REST_S
     period = min(record.every_s or longest, longest)
@@ -45,7 +46,7 @@ def next_reading(
         else:
             arrival.append(seconds)
     soonest = min((s for s in arrival if s is not None and s >= 0), default=None)
-    slope = voltage_slope(progress.before, progress.now) if driven else 0.0
+    slope = coming_slope(progress) if driven else 0.0
     while period > floor and (
         (soonest is not None and soonest < 2 * period)
         or (record.change_V and slope * period > record.change_V)
@@ -55,6 +56,20 @@ def next_reading(
     # a reading a rounding error before its due time must not be due again at once
     ahead = [max(s, SOONEST_S) for s in due if s is not None and s > 0]
     return progress.now.time_s + min([period, *ahead])
+
+
+def coming_slope(progress: Progress) -> float:
+    """|dV/dt| to be expected until the next reading.
+
+    Where the metal runs out the voltage turns away like a logarithm: what it did in one interval
+    says little, how much more than in the one before says when the current will break down.
+    """
+    slope = voltage_slope(progress.before, progress.now)
+    if progress.before is None:
+        return slope
+    was = voltage_slope(progress.earlier, progress.before)
+    growth = slope / was if was else 1.0
+    return slope * min(max(growth * growth, 1.0), MOST_GROWTH)
 
 
 def voltage_slope(before: Sample | None, now: Sample) -> float:

@@ -5,12 +5,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from labctl_drivers.vocabulary import Reading
+from labctl_protocols.decisions import Row
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.cycles import Cycles
 from labctl_protocols.engine.ends import Sample
 from labctl_protocols.engine.ledger import MetalLedger
 from labctl_protocols.engine.sampling import LastRow
 from labctl_protocols.engine.walk import Frame
+from labctl_protocols.plan import Plan
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -47,6 +49,7 @@ class Output:
 
     since_s: float = 0.0
     driven: bool = False
+    earlier: Sample | None = None
     before: Sample | None = None
     now: Sample | None = None
     range_A: float = 0.0
@@ -101,6 +104,45 @@ class RunState:
     passed_s: float = 0.0
     open_circuit_V: float | None = None
     last_sign: int = 0
+
+
+def fresh_state(plan: Plan) -> RunState:
+    """The state of a run that has not begun."""
+    nominal = None if plan.nominal_Ah is None else plan.nominal_Ah * 3600.0
+    inventory = None if plan.inventory_Ah is None else plan.inventory_Ah * 3600.0
+    first_sign: int | None = plan.plate_sign if plan.first == "plate" else None
+    if first_sign is None and plan.kind != "symmetric":
+        first_sign = 1 if plan.first == "charge" else -1
+    return RunState(
+        started_s=0.0,
+        now_s=0.0,
+        ledger=MetalLedger(nominal, inventory),
+        cycles=Cycles(first_sign, plan.reference),
+    )
+
+
+def row_of(state: RunState, step: StepState, step_id: str, reading: Reading) -> Row:
+    """A reading of this step as the row that is recorded."""
+    totals = state.totals
+    return Row(
+        t_s=reading.time_s - state.started_s,
+        voltage_V=reading.voltage_V,
+        current_A=reading.current_A,
+        step_count=step.count,
+        step_id=step_id,
+        step_type=step.type,
+        step_time_s=reading.time_s - step.started_s,
+        cycle=state.cycles.number,
+        charging_Ah=totals.charging_As / 3600.0,
+        discharging_Ah=totals.discharging_As / 3600.0,
+        charging_Wh=totals.charging_J / 3600.0,
+        discharging_Wh=totals.discharging_J / 3600.0,
+        set_current_A=step.set_current_A,
+        set_voltage_V=step.set_voltage_V,
+        regulating=reading.regulating,
+        current_range_A=reading.current_range_A,
+        quality="ok",
+    )
 
 
 def to_json(state: RunState) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl_protocols.engine import steps
+from labctl_protocols.engine import ending, steps
 from labctl_protocols.engine.cycles import Scope
 from labctl_protocols.engine.walk import Frame, block_of
 from labctl_protocols.plan import (
@@ -137,7 +137,7 @@ def _leave_block(engine: Engine, frame: Frame) -> bool:
             return True
     state.frames.pop()
     if isinstance(node, Group):
-        steps.close_scope(engine)
+        ending.close_scope(engine)
     return True
 
 
@@ -160,6 +160,6 @@ def _leave_loop(engine: Engine) -> None:
         frame = frames.pop()
         node = engine.nodes.get(frame.node)
         if isinstance(node, Group):
-            steps.close_scope(engine)
+            ending.close_scope(engine)
         if isinstance(node, Repeat | For):
             return

@@ -82,7 +82,7 @@ LIMITS = Limits(low_V=2.0, high_V=4.0, current_A=0.01)
     ],
 )
 def test_a_limit_trips_outward_beyond_the_reading_s_error(seen, in_step, quantity) -> None:
-    tripped = judge.limit_tripped(seen, LIMITS, in_step, RATINGS)
+    tripped = judge.limit_tripped(seen, LIMITS, in_step, judge.errors_of(seen, RATINGS))
     assert (tripped and tripped["quantity"]) == quantity
 
 

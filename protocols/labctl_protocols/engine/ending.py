@@ -1,0 +1,299 @@
+"""How steps end: by an end, over to a hold, confirmed at rest, or broken off with the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl_drivers.vocabulary import Reading, Setpoint
+from labctl_protocols.engine import judge
+from labctl_protocols.engine.account import ce_uncertainty, coulombic_efficiency
+from labctl_protocols.engine.cycles import Half, Scope, half_data
+from labctl_protocols.engine.ends import Progress, Sample, freeze_targets, interpolate
+from labctl_protocols.engine.judge import Over
+from labctl_protocols.engine.state import StepState
+from labctl_protocols.engine.steps import hold_now, leave_bare, shown, started_data
+from labctl_protocols.engine.view import View
+from labctl_protocols.plan import Drive
+
+if TYPE_CHECKING:
+    from labctl_protocols.engine.engine import Engine
+
+
+def end(engine: Engine, over: Over, progress: Progress) -> bool:
+    """The running step is over: confirm it, go over to the hold, or close it; True = walk on."""
+    state, step = engine.state, engine.state.step
+    if step is None:
+        raise RuntimeError("no step is running")
+    if over.confirm:
+        state.phase = "confirming"
+        _close(engine, over, progress)
+        engine.apply(Setpoint("rest"))
+        return False
+    if over.crossing is None and step.set_voltage_V is None:
+        engine.stop("limit", over.reason)
+        return False
+    _close(engine, over, progress)
+    at_target = over.crossing is not None and over.crossing.end.kind == "voltage"
+    if at_target and engine.view(step).goes_over:
+        _go_over(engine, step, progress.now)
+        return False
+    return True
+
+
+def ended_by(over: Over) -> str:
+    """The word of what ended the step."""
+    return "voltage" if over.crossing is None else over.crossing.end.word
+
+
+def confirmed(engine: Engine, reading: Reading) -> bool:
+    """After a voltage end with hardly any current: a cell at rest, or a contact that was lost?
+
+    True = walk on.
+    """
+    state = engine.state
+    step = state.step
+    if step is None:
+        raise RuntimeError("no step is being confirmed")
+    if judge.contact_lost(reading):
+        contact_loss(engine, "the current broke down, and at rest there is no cell to be seen")
+        return False
+    engine.tell("note", {"text": "voltage end confirmed at rest", "voltage_V": reading.voltage_V})
+    leave_bare(engine, step)
+    held = _hold_part(engine, step)
+    if held is not None and held.set_voltage_V is not None:
+        state.step = held
+        hold_now(engine, held, held.set_voltage_V)
+        return False
+    state.step = None
+    return True
+
+
+def contact_loss(engine: Engine, seen: str) -> None:
+    """Nothing is connected any more: end the run."""
+    text = f"contact lost: {seen}"
+    engine.tell("detector", {"name": "contact_loss", "text": text})
+    engine.stop("detector", text)
+
+
+def _go_over(engine: Engine, step: StepState, now: Sample) -> None:
+    """The instrument holds the voltage already: command nothing, start the hold's own time."""
+    engine.flush()
+    engine.receive_gap([], metal=False)
+    held = _hold_part(engine, step)
+    if held is None:
+        raise RuntimeError("a step without a hold cannot go over to it")
+    held.started_s = now.time_s
+    state = engine.state
+    state.step = held
+    state.phase = "running"
+    state.last_row = None
+    state.output.now = Sample(now.time_s, now.voltage_V, now.current_A, 0.0)
+    engine.tell("step_started", started_data(engine, held))
+
+
+def _hold_part(engine: Engine, step: StepState) -> StepState | None:
+    node = engine.nodes[step.node]
+    if not isinstance(node, Drive) or node.then_hold is None or step.type == "then_hold":
+        return None
+    engine.state.step_count += 1
+    targets = freeze_targets(node.then_hold.until, engine.names)
+    return StepState(
+        step.node,
+        "then_hold",
+        engine.state.step_count,
+        step.sign,
+        targets,
+        metal=step.metal,
+        set_current_A=step.set_current_A,
+        set_voltage_V=step.set_voltage_V,
+    )
+
+
+def _close(engine: Engine, over: Over, progress: Progress) -> None:
+    """Enter the ended step in cycles and ledger; its event waits for the last gap's charge."""
+    state, step = engine.state, engine.state.step
+    if step is None:
+        raise RuntimeError("no step is running")
+    view = engine.view(step)
+    node = view.node
+    word = ended_by(over)
+    state.ended = word
+    at_voltage = word == "voltage" or step.type == "then_hold"
+    _enter(engine, step, None if step.type == "hold" else at_voltage, whole=True)
+    if at_voltage and state.phase != "confirming":
+        leave_bare(engine, step)
+    fraction = 1.0 if over.crossing is None else over.crossing.fraction
+    at = interpolate(progress.before, progress.now, fraction)
+    now = progress.now
+    _keep_last(engine, step, view, now)
+    runners_up = _runners_up(view, step, over, now)
+    count, label, kind, path = step.count, node.label, step.type, node.path
+    account, started_s = step.account, step.started_s
+
+    def data() -> dict[str, object]:
+        return {
+            "step_count": count,
+            "step_id": path,
+            "step_type": kind,
+            "label": label,
+            "ended": word,
+            "reason": over.reason,
+            "driven": True,
+            "duration_s": state.now_s - started_s,
+            "capacity_Ah": abs(account.charge_As) / 3600.0,
+            "energy_Wh": abs(account.energy_J) / 3600.0,
+            "voltage_V": now.voltage_V,
+            "current_A": now.current_A,
+            "at": {
+                "voltage_V": at.voltage_V,
+                "current_A": at.current_A,
+                "time_s": at.time_s - started_s,
+                "capacity_Ah": at.charge_As / 3600.0,
+            },
+            "runners_up": runners_up,
+        }
+
+    engine.later("step_ended", data)
+    state.passed_s += now.time_s - started_s
+    if state.phase != "confirming":
+        state.step = None
+
+
+def _enter(engine: Engine, step: StepState, at_voltage: bool | None, whole: bool) -> None:
+    state = engine.state
+    if step.type == "rest":
+        engine.receive_gap([], metal=False)
+        return
+    sign = step.sign or (1 if step.account.charge_As >= 0 else -1)
+    if not step.sign:
+        state.cycles.begin_step(sign, engine.later, engine.ratings.current_ranges)
+    state.last_sign = sign
+    kind = _half_kind(engine, step, sign)
+    receivers = state.cycles.enter_step(step.account, sign, kind, at_voltage, whole)
+    engine.receive_gap([step.account, *receivers], metal=step.metal)
+
+
+def _half_kind(engine: Engine, step: StepState, sign: int) -> str:
+    node = engine.nodes[step.node]
+    if isinstance(node, Drive):
+        return node.verb
+    return "charge" if sign > 0 else "discharge"
+
+
+def _keep_last(engine: Engine, step: StepState, view: View, now: Sample) -> None:
+    label = view.label
+    if label is None:
+        return
+    passed = {
+        "capacity": abs(step.account.charge_As),
+        "energy": abs(step.account.energy_J),
+        "time": now.time_s - step.started_s,
+    }
+    if step.type == "then_hold" and view.node.label is None:
+        # to the user the label names both parts of `… then hold …`
+        first = engine.state.lasts.get(label, {})
+        passed = {name: value + (first.get(name) or 0.0) for name, value in passed.items()}
+    engine.state.lasts[label] = {
+        **passed,
+        "voltage": now.voltage_V,
+        "current": now.current_A,
+    }
+
+
+def _runners_up(view: View, step: StepState, over: Over, now: Sample) -> list[dict[str, object]]:
+    fired = None if over.crossing is None else over.crossing.index
+    values = {
+        "voltage": now.voltage_V,
+        "current": abs(now.current_A),
+        "charge": now.charge_As / 3600.0,
+        "time": now.time_s - step.started_s,
+    }
+    return [
+        {"text": end.text, "value": values.get(end.kind), "target": shown(end, target)}
+        for index, (end, target) in enumerate(zip(view.until, step.targets, strict=True))
+        if index != fired
+    ]
+
+
+def abandon(engine: Engine) -> None:
+    """The run ends here: close the running step and all groups as they stand."""
+    state = engine.state
+    step = state.step
+    if step is not None and state.phase == "running":
+        _interrupt(engine, step)
+    elif step is not None and state.phase == "confirming":
+        state.cycles.spoil()
+    state.step = None
+    while state.cycles.scopes:
+        close_scope(engine, whole=False)
+    state.frames = []
+
+
+def _interrupt(engine: Engine, step: StepState) -> None:
+    """Enter a step that was broken off: its charge counts, its figures do not."""
+    state = engine.state
+    now, view = state.output.now, engine.view(step)
+    node = view.node
+    _enter(engine, step, at_voltage=False, whole=False)
+    runners_up = [] if now is None else _runners_up(view, step, Over(None, ""), now)
+    engine.later(
+        "step_ended",
+        lambda: {
+            "step_count": step.count,
+            "step_id": node.path,
+            "step_type": step.type,
+            "label": node.label,
+            "ended": "interrupted",
+            "reason": "the run was ended",
+            "driven": True,
+            "duration_s": state.now_s - step.started_s,
+            "capacity_Ah": abs(step.account.charge_As) / 3600.0,
+            "energy_Wh": abs(step.account.energy_J) / 3600.0,
+            "voltage_V": None if now is None else now.voltage_V,
+            "current_A": None if now is None else now.current_A,
+            "at": {},
+            "runners_up": runners_up,
+        },
+    )
+
+
+def close_scope(engine: Engine, whole: bool = True) -> None:
+    """Close the innermost group (or the run's own scope) and tell its figures."""
+    accuracy = engine.ratings.current_ranges
+    cycles = engine.state.cycles
+    cycles.scopes[-1].whole = cycles.scopes[-1].whole and whole
+    scope = cycles.close_group(engine.later, accuracy)
+    if scope.label is None:
+        return
+    engine.state.lasts[scope.label] = {
+        "ce": _ce_of(scope.first, scope.second),
+        "capacity": None if scope.second is None else abs(scope.second.account.charge_As),
+    }
+    engine.later("group_left", lambda: group_data(engine, scope))
+
+
+def _ce_of(first: Half | None, second: Half | None) -> float | None:
+    if first is None or second is None:
+        return None
+    return coulombic_efficiency(first.account, second.account)
+
+
+def group_data(engine: Engine, scope: Scope) -> dict[str, object]:
+    """A group's figures: Σ second / Σ first over all that passed in it."""
+    first, second = scope.first, scope.second
+    both = first is not None and second is not None
+    return {
+        "label": scope.label,
+        "class": scope.group_class,
+        "path": scope.path,
+        "pair": scope.pair,
+        "complete": scope.whole and both,
+        "first": None if first is None else half_data(first),
+        "second": None if second is None else half_data(second),
+        "ce": _ce_of(first, second),
+        "u_ce": (
+            None
+            if first is None or second is None
+            else ce_uncertainty(first.account, second.account, engine.ratings.current_ranges)
+        ),
+    }

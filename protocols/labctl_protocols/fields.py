@@ -92,7 +92,7 @@ def as_choice(node: Node, what: str, choices: Collection[str], problems: Problem
 def refuse_unknown(entries: Iterable[Entry], known: Collection[str], problems: Problems) -> None:
     """Note every key that is not known here."""
     for entry in entries:
-        if entry.key.text not in known:
+        if entry.key.text not in known and not isinstance(entry.value, Broken):
             problems.add(
                 "unknown-key",
                 entry.key.where,

@@ -41,12 +41,12 @@ def load_cell(name_or_path: str, *, disabled: frozenset[str] = frozenset()) -> C
 
 def cell_from_text(text: str, file: str, problems: Problems | None = None) -> CellRecord:
     """A cell record from its YAML. Raises ProtocolError with all that is wrong."""
-    problems = problems or Problems()
+    problems = Problems() if problems is None else problems
     root = compose(text, file, problems)
     cell = None if root is None else read_cell(root, file, text, problems)
     problems.raise_if_any()
     if cell is None:
-        raise ProtocolError((Problem(Where(file, 1, 1), "no cell record", "type"),))
+        raise ProtocolError((Problem(Where(file, 1, 1), "no cell record", "unusable"),))
     return cell
 
 
@@ -64,12 +64,12 @@ def protocol_from_text(
     text: str, file: str, problems: Problems | None = None, folder: Path | None = None
 ) -> ProtocolFile:
     """A protocol from its YAML; `folder` is where its own routines' folder is."""
-    problems = problems or Problems()
+    problems = Problems() if problems is None else problems
     root = compose(text, file, problems)
     mapping = None if root is None else fields.as_mapping(root, "the protocol", problems)
     if mapping is None:
         problems.raise_if_any()
-        raise ProtocolError((Problem(Where(file, 1, 1), "no protocol", "type"),))
+        raise ProtocolError((Problem(Where(file, 1, 1), "no protocol", "unusable"),))
     texts = _routine_texts(folder, problems)
     return ProtocolFile(
         name=_plain(mapping, "name") or Path(file).stem,
@@ -110,7 +110,7 @@ def _find(
         text = read_text(path, problems)
         if text is None:
             problems.raise_if_any()
-            raise ProtocolError((Problem(Where(name_or_path, 1, 1), "not readable", "not-found"),))
+            raise ProtocolError((Problem(Where(name_or_path, 1, 1), "not readable", "unusable"),))
         return path.as_posix(), text, path.parent
     known = library.names(shelf)
     if name_or_path in known:

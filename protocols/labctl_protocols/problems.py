@@ -68,9 +68,6 @@ class Problems:
         finally:
             self._call = before
 
-    def __len__(self) -> int:
-        return len(self._found)
-
     @property
     def found(self) -> tuple[Problem, ...]:
         """All problems in file order."""

@@ -199,7 +199,8 @@ class _Composer:
                     "quote it",
                 )
                 return
-        line, column = _place(marks[-1] if marks else None)
+        unclosed = "end of stream" in str(error.problem)
+        line, column = _place(marks[0 if unclosed else -1] if marks else None)
         where = Where(self._file, line + 1, column + 1)
         text = str(error.problem)
         if "mapping values" in text:
@@ -258,29 +259,47 @@ class _Composer:
             yield self._node(event, depth + 1)
             event = self._next()
 
-    def _entries(self, depth: int) -> Iterator[Entry]:
-        seen: dict[str, Where] = {}
+    def _entries(self, depth: int) -> list[Entry]:
+        found: list[Entry] = []
         event = self._next()
         while not isinstance(event, yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
             value_event = self._next()
-            self._key = key.where
-            value = self._node(value_event, depth + 1)
+            if self._is_decimal_comma(found, key, value_event):
+                found[-1] = Entry(found[-1].key, Broken(found[-1].value.where))
+            else:
+                self._key = key.where
+                value = self._node(value_event, depth + 1)
+                found.extend(self._entry(found, key, value))
             event = self._next()
-            if isinstance(key, Broken):
+        return found
+
+    def _entry(self, before: list[Entry], key: Node, value: Node) -> list[Entry]:
+        """The entry, unless its key is none or stands there already."""
+        if isinstance(key, Broken):
+            return []
+        if not isinstance(key, Scalar):
+            self._problems.add("key", key.where, "a key that is no text")
+            return []
+        for other in before:
+            if other.key.text != key.text:
                 continue
-            if not isinstance(key, Scalar):
-                self._problems.add("key", key.where, "a key that is no text")
-                continue
-            if key.text in seen and self._problems.add(
-                "duplicate-key",
-                key.where,
-                f"`{key.text}` stands twice",
-                f"first at line {seen[key.text].line}",
-            ):
-                continue
-            seen[key.text] = key.where
-            yield Entry(key, value)
+            hint = f"first at line {other.key.where.line}"
+            if self._problems.add("duplicate-key", key.where, f"`{key.text}` stands twice", hint):
+                return []
+        return [Entry(key, value)]
+
+    def _is_decimal_comma(self, before: list[Entry], key: Node, value: yaml.Event) -> bool:
+        """Whether `{at: 1,5 mA}` was split at its comma; noted at the number."""
+        number = before[-1].value if before else None
+        if not (isinstance(number, Scalar) and isinstance(key, Scalar)):
+            return False
+        if not (isinstance(value, yaml.ScalarEvent) and not value.value and not value.style):
+            return False
+        if not (number.text[-1:].isdigit() and key.text[:1].isdigit()):
+            return False
+        hint = f"write `{number.text}.{key.text}`"
+        return self._problems.add("decimal-comma", number.where, "a decimal comma", hint)
 
     def _scalar(self, event: yaml.ScalarEvent, where: Where) -> Node:
         text: str = event.value

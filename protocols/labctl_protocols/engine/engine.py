@@ -121,8 +121,10 @@ class Engine:
             self.stop("limit", str(tripped["text"]))
             return self._answer(None)
         band_V = 2 * errors[0] if view.goes_over else 0.0
-        before = self.state.output.before
-        progress = Progress(step.sign, step.started_s, step.targets, before, now, band_V)
+        output = self.state.output
+        progress = Progress(
+            step.sign, step.started_s, step.targets, output.before, now, band_V, output.earlier
+        )
         over = judge.step_over(reading, step, view.until, progress, self.names, errors)
         self._record(reading, force=over is not None)
         if over is not None:
@@ -135,7 +137,7 @@ class Engine:
         return self._answer(
             next_reading(
                 view.record,
-                self.state.output.driven,
+                output.driven,
                 self.ratings.reading_time_s,
                 view.until,
                 progress,

@@ -1,5 +1,6 @@
 """When to read next, and which readings become rows."""
 
+import math
 from dataclasses import dataclass
 
 from labctl_protocols.engine.ends import Progress, Sample, seconds_to
@@ -35,27 +36,29 @@ def next_reading(
     floor = min(period, max(FASTEST_S, fastest_s))
     if driven and progress.before is None:
         period = floor  # nothing is known yet of where the voltage goes
-    arrival = [seconds_to("voltage", limit, progress) for limit in limits_V if limit is not None]
-    due = []
+    soonest = due = math.inf
+    for limit in limits_V:
+        if limit is not None:
+            soonest = _sooner(soonest, seconds_to("voltage", limit, progress))
     for end, target in zip(until, progress.targets, strict=True):
         if target is None:
             continue
-        seconds = seconds_to(end.kind, target, progress)
-        if end.kind in ("time", "charge"):
-            due.append(seconds)
+        if end.kind == "time" or end.kind == "charge":
+            due = _sooner(due, seconds_to(end.kind, target, progress))
         else:
-            arrival.append(seconds)
-    soonest = min((s for s in arrival if s is not None and s >= 0), default=None)
-    slope = coming_slope(progress) if driven else 0.0
-    while period > floor and (
-        (soonest is not None and soonest < 2 * period)
-        or (record.change_V and slope * period > record.change_V)
-    ):
+            soonest = _sooner(soonest, seconds_to(end.kind, target, progress))
+    if driven and record.change_V:
+        slope = coming_slope(progress)
+        # as if the recorded change were a target that must not come within one period
+        soonest = min(soonest, 2 * record.change_V / slope) if slope else soonest
+    while period > floor and soonest < 2 * period:
         period /= 2
-    period = max(period, floor)
     # a reading a rounding error before its due time must not be due again at once
-    ahead = [max(s, SOONEST_S) for s in due if s is not None and s > 0]
-    return progress.now.time_s + min([period, *ahead])
+    return progress.now.time_s + min(max(period, floor), max(due, SOONEST_S))
+
+
+def _sooner(than: float, seconds: float | None) -> float:
+    return than if seconds is None or not 0.0 <= seconds < than else seconds
 
 
 def coming_slope(progress: Progress) -> float:

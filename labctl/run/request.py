@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from labctl_protocols.protocol_file import ProtocolFile
+    from labctl_protocols.files import ProtocolFile
 
     from labctl.bench import Bench
     from labctl_protocols.cell_record import CellRecord

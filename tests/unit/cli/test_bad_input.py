@@ -1,0 +1,80 @@
+"""Bad input to commands, in this process: one line on standard error, code 2, nothing driven."""
+
+from pathlib import Path
+
+import pytest
+
+from labctl.cli.app import COMMANDS, run_command
+from tests.helpers.cli import SHORT
+
+BENCH = """\
+bench: t
+instruments:
+  smu: {driver: keithley-2450, resource: sim}
+  far: {driver: keithley-2450, resource: "TCPIP::127.0.0.1::1::SOCKET"}
+channels:
+  A1: {instrument: smu}
+  A2: {instrument: far}
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_commands_help_teaches_by_example(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert run_command([command, "--help"]) == 0
+    captured = capsys.readouterr()
+    assert f"    labctl {command}" in captured.out
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("ruin",), "did you mean run?"),
+        (("show",), "RUN"),
+        (("show", "none"), "no run 'none'"),
+        (("runs", "--fast"), "--fast"),
+        (("run", "na-cu-reservoir-ce"), "--cell"),
+        (("run", "na-cu-reservoir-ce", "--cell", "none"), "none:1:1"),
+        (("run", "none", "--cell", "na-cu-half"), "none:1:1"),
+        ((*SHORT, "-p", "portions"), "name=value"),
+        ((*SHORT, "-p", "portions=2"), "portions is given twice"),
+        ((*SHORT, "-p", "cut=1"), "cut"),
+        ((*SHORT, "-p", "nosuch=1 V"), "nosuch"),
+        ((*SHORT, "-m", "ce=high"), "plain number"),
+        ((*SHORT, "-m", "cee=1"), "no parameter 'cee'"),
+        ((*SHORT, "--model", "na-haf"), "no cell model 'na-haf'"),
+        ((*SHORT, "--speed", "fast"), "--speed"),
+        ((*SHORT, "--speed", "0x"), "--speed"),
+        ((*SHORT, "--mqtt", "http://localhost"), "mqtt://"),
+        ((*SHORT, "--mqtt", "mqtt://u:p@localhost"), "never holds a password"),
+        ((*SHORT, "--bench", "bench.yaml"), "several channels"),
+        ((*SHORT, "--bench", "bench.yaml", "--channel", "B1"), "no channel 'B1'"),
+        ((*SHORT, "--bench", "bench.yaml", "--channel", "supply=A1"), "role main"),
+        ((*SHORT, "--bench", "bench.yaml", "--channel", "A2", "-m", "ce=1"), "in memory"),
+        ((*SHORT, "--bench", "none.yaml"), "none.yaml:1:1: cannot be read"),
+        (("simulate", "bench.yaml", "--speed", "max"), "own clock"),
+        (("broker", "--bind", "0.0.0.0"), "password file"),
+        (("export", "none", "--to", "xlsx"), "xlsx"),
+        (("cycles", "foreign.csv"), "not in this version"),
+    ],
+    ids=lambda value: " ".join(value[-3:]) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_line_and_drives_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    told: str,
+) -> None:
+    (tmp_path / "bench.yaml").write_text(BENCH, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LABCTL_DATA", raising=False)
+    assert run_command(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, lines
+    assert told in lines[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["bench.yaml"]

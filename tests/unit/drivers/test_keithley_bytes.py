@@ -249,9 +249,18 @@ async def test_the_output_stays_off_when_a_setting_is_read_back_otherwise(verifi
             await smu.apply(PLATE, GUARD)
 
 
-async def test_a_verification_cut_short_is_a_bad_reply():
+async def test_after_a_verification_cut_short_no_reply_is_trusted():
     cut = "HIMP;1;VOLT;-5.000000E-01;+1.050000E-03"
-    script = [*OPEN_2400, *REST_2400, READ_2400, *PLATE_2400, (VERIFY_2400, cut)]
+    script = [
+        *OPEN_2400,
+        *REST_2400,
+        READ_2400,
+        *PLATE_2400,
+        (VERIFY_2400, cut),
+        ("*IDN?", IDN_2400),
+        (":SOUR:FUNC?", "CURR"),
+        (":SOUR:CURR:LEV?;:SENS:VOLT:PROT?", "+0.000000E+00;+2.000000E+01"),
+    ]
     async with expect(script) as link:
         smu = Keithley2400(link)
         await smu.open()
@@ -259,6 +268,7 @@ async def test_a_verification_cut_short_is_a_bad_reply():
         await smu.read()
         with pytest.raises(BadReply):
             await smu.apply(PLATE, GUARD)
+        assert await smu.limits_read_back() == {"current_level_A": 0.0, "voltage_limit_V": 20.0}
 
 
 async def test_an_error_in_the_queue_is_a_refusal_before_the_output_goes_on():

@@ -1,6 +1,7 @@
 """The owner of a link: late replies, cancellation, framing, loss. All in virtual time."""
 
 import asyncio
+import itertools
 
 import pytest
 from hypothesis import given
@@ -238,7 +239,7 @@ def test_any_split_gives_the_same_frames(frames, end, data):
     stream = b"".join(frame + end for frame in frames)
     cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(stream) - 1)), max_size=8)))
     edges = [0, *(c for c in cuts if c < len(stream)), len(stream)]
-    chunks = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    chunks = [stream[a:b] for a, b in itertools.pairwise(edges)]
 
     class Serial(MemoryTransport):
         ends_on_cr = True

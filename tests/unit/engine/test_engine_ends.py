@@ -373,3 +373,11 @@ def test_a_contact_lost_at_rest_is_not_taken_for_a_full_cell() -> None:
     )
     trace = run(plan, Bench(Breaks(Linear(3.0, 10.0, ohm=10.0), after_As=1.0005)))
     assert trace.outcome == "detector"
+
+
+def test_a_contact_lost_at_rest_is_found_before_a_reversal_too() -> None:
+    cell = Breaks(Linear(3.0, 10.0, ohm=10.0), after_As=1.0005)
+    steps = charge(0.01, charge_As(1.0)), rest(seconds(60)), discharge(0.01, charge_As(0.5))
+    trace = run(make_plan(*steps, **FULL), Bench(cell))
+    assert trace.outcome == "detector"
+    assert [s.mode for s in trace.applied] == ["rest", "current", "rest", "rest"]

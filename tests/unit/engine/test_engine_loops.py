@@ -131,7 +131,8 @@ def test_an_unknown_exit_stays() -> None:
 
 
 def test_stop_ends_as_completed_with_its_reason_and_leaves_groups_incomplete() -> None:
-    trace, marks = walked(group("g", charge(0.01, seconds(5)), stop("seen enough"), mark("x")))
+    both = charge(0.01, seconds(5)), discharge(0.01, seconds(5))
+    trace, marks = walked(group("g", *both, stop("seen enough"), mark("x")))
     assert (trace.outcome, trace.reason) == ("completed", "seen enough")
     assert marks == []
     assert trace.data("group_left")[0]["complete"] is False
@@ -149,6 +150,11 @@ def test_a_body_that_passes_no_time_three_times_running_is_a_fault(idle) -> None
     trace, _ = walked(rest(seconds(5)), repeat(None, *idle))
     assert trace.outcome == "fault"
     assert [f["error"] for f in trace.data("fault")] == ["IdleLoop"]
+
+
+def test_idle_rounds_are_counted_to_three() -> None:
+    _, marks = walked(repeat(None, mark("round")))
+    assert marks == ["round"] * 3
 
 
 def test_two_idle_rounds_and_one_busy_one_are_none() -> None:

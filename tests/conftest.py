@@ -1,8 +1,13 @@
-"""What holds for every test: no asyncio task may be left pending, and the loop is in debug."""
+"""What holds for every test: no asyncio task may be left pending, and the loop is in debug.
+
+With LABCTL_REQUIRE_EXTERNAL set (as `.ci/run` does) an external test that skips itself, because
+its program is missing, has failed.
+"""
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 
 import pytest
 import pytest_asyncio
@@ -22,6 +27,18 @@ def pytest_asyncio_loop_factories(
     from labctl_simulators.clock import VirtualLoop
 
     return {"virtual": VirtualLoop}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    is_required = item.get_closest_marker("external") and "LABCTL_REQUIRE_EXTERNAL" in os.environ
+    if is_required and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but LABCTL_REQUIRE_EXTERNAL is set: {report.longrepr}"
+    return report
 
 
 @pytest_asyncio.fixture

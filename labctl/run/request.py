@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from labctl_protocols.files import ProtocolFile
-
     from labctl.bench import Bench
     from labctl_protocols.cell_record import CellRecord
     from labctl_protocols.decisions import Outcome
+    from labctl_protocols.files import ProtocolFile
 
 Speed = float | Literal["max"]
 """Cell seconds per host second of a simulated bench; `max` is virtual time."""

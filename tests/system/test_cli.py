@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.cli import SHORT, labctl, refused, started
 
 from labctl.cli.app import COMMANDS
-from tests.helpers.cli import SHORT, labctl, refused, started
 
 BENCH = """\
 bench: t

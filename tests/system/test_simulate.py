@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.helpers.cli import SHORT, labctl, started
+from helpers.cli import SHORT, labctl, started
 
 BENCH = """\
 bench: t

@@ -12,7 +12,7 @@ CONFTEST = Path(__file__).parents[1] / "conftest.py"
 def run_inner(pytester: pytest.Pytester, test: str) -> pytest.RunResult:
     pytester.makeini(
         "[pytest]\nasyncio_mode=auto\nasyncio_default_fixture_loop_scope=function\n"
-        "filterwarnings=error\n"
+        "filterwarnings=error\nmarkers=external\n"
     )
     pytester.makeconftest(CONFTEST.read_text(encoding="utf-8"))
     pytester.makepyfile(test)
@@ -49,3 +49,26 @@ def test_a_test_that_cleans_up_passes(pytester: pytest.Pytester) -> None:
         """,
     )
     result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(("is_set", "outcomes"), [(False, {"skipped": 1}), (True, {"failed": 1})])
+def test_in_ci_a_missing_program_is_a_failure(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    is_set: bool,
+    outcomes: dict[str, int],
+) -> None:
+    if is_set:
+        monkeypatch.setenv("LABCTL_REQUIRE_EXTERNAL", "1")
+    else:
+        monkeypatch.delenv("LABCTL_REQUIRE_EXTERNAL", raising=False)
+    result = run_inner(
+        pytester,
+        """
+        import pytest
+        @pytest.mark.external
+        def test_needs_a_program():
+            pytest.skip("no such program")
+        """,
+    )
+    result.assert_outcomes(**outcomes)

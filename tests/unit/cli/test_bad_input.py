@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from helpers.cli import SHORT
 
 from labctl.cli.app import COMMANDS, run_command
-from tests.helpers.cli import SHORT
 
 BENCH = """\
 bench: t

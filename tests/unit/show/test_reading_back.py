@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from helpers import journals
+
 from labctl.journal import Journal, Reader
 from labctl.show.figures import figures_of_run
 from labctl.show.run import run_row, run_rows, summary
 from labctl.show.why import why_document, why_lines
 from labctl_protocols.decisions import Event
-from tests.helpers import journals
 
 HALF = {"kind": "strip", "charge_Ah": 1e-3, "energy_Wh": 2e-4, "duration_s": 60.0,
         "mean_voltage_V": 0.05}  # fmt: skip

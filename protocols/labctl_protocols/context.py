@@ -44,10 +44,11 @@ BAD = Term("bad", unknown)
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a `$name` stands for, and how it is shown."""
+    """What a `$name` stands for, and how it is shown; `compound`: in parentheses."""
 
     term: Term
     text: str
+    compound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ LIVE = {
 LEDGER = frozenset({"deposit", "lost", "supplied", "inventory"})
 FIGURE_KINDS = dict(zip(FIGURES, (CHARGE, ENERGY, TIME, VOLTAGE, CURRENT, NUMBER), strict=True))
 ENDED_WORDS = frozenset({*LIVE, "charge", "condition", "dV/dt"})
-RESERVED = frozenset({*LIVE, "ended", "last", "aux", "abs", "min", "max", "C", "d", "V", "A"})
+RESERVED = frozenset({*LIVE, "ended", "last", "aux", "abs", "min", "max", "C"})
 
 
 def _quantity(maker: Maker, tree: Tree) -> Term:

@@ -10,6 +10,8 @@ from labctl_protocols.logic import Run
 from labctl_protocols.plan import Value, Where
 
 MAX_SIZE = 5_000
+MAX_SHOWN = 1_000
+"""Parameters within parameters could double a text each time."""
 
 
 @dataclass(slots=True)
@@ -46,10 +48,11 @@ class Maker:
             if named is None:
                 continue
             pieces.append(text[position : leaf.start])
-            atomic = leaf is tree or not any(sign in named.text for sign in " +-*/".split()[1:])
-            pieces.append(named.text if atomic else f"({named.text})")
+            alone = leaf is tree or not named.compound
+            pieces.append(named.text if alone else f"({named.text})")
             position = leaf.end
-        return "".join([*pieces, text[position : tree.end]])
+        filled = "".join([*pieces, text[position : tree.end]])
+        return filled if len(filled) <= MAX_SHOWN else text[tree.start : tree.end]
 
 
 Make = Callable[[Maker, Tree], Term]

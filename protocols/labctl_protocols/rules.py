@@ -1,4 +1,4 @@
-"""The rules of the language by name: what each refuses. Every problem carries one of these names."""
+"""The rules of the language by name: what each refuses. Every problem carries one of them."""
 
 RULES = {
     "alias": "aliases (`*name`)",

@@ -23,7 +23,9 @@ def compiled(parsed: Parsed, tree: Tree, scope: Scope, ctx: Context) -> tuple[Te
 def named(parsed: Parsed, scope: Scope, ctx: Context) -> Named:
     """A parsed value as what a `$name` stands for."""
     maker = maker_of(parsed, scope, ctx)
-    return Named(maker.term(parsed.tree), maker.shown(parsed.tree))
+    tree = parsed.tree
+    bare = tree.kind in ("binary", "share") and tree.start == tree.operands[0].start
+    return Named(maker.term(tree), maker.shown(tree), bare)
 
 
 def maker_of(parsed: Parsed, scope: Scope, ctx: Context) -> Maker:

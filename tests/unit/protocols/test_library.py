@@ -1,0 +1,147 @@
+"""What is shipped binds, says where it is from, and allows what was promised."""
+
+import re
+
+import pytest
+from helpers.cells_under_test import RATINGS
+
+from labctl_protocols import library
+from labctl_protocols.checker import bind, check, every
+from labctl_protocols.explain import explain, worst_case
+from labctl_protocols.files import load_cell, load_protocol
+from labctl_protocols.plan import Drive, Group, Plan
+from labctl_protocols.problems import ProtocolError
+
+FITS = {
+    "na-cu-reservoir-ce": "na-cu-half",
+    "zn-cu-reservoir-ce": "zn-cu-half",
+    "k-cu-reservoir-ce": "k-cu-half",
+    "li-cu-reservoir-ce": "li-cu-half",
+    "k-cu-precycle": "k-cu-half",
+    "na-anode-free-formation-cycling": "na-nvp-anode-free",
+    "na-anode-free-preplated": "na-cu-half",
+    "cccv": "lfp-graphite",
+}
+PROMISED = {
+    "na-cu-half": (-0.5, 3.0, 0.02),
+    "zn-cu-half": (-0.5, 3.0, 0.02),
+    "k-cu-half": (-0.5, 3.0, 0.02),
+    "li-cu-half": (-0.5, 3.0, 0.02),
+    "na-nvp-anode-free": (1.5, 4.2, 0.0),
+    "lfp-graphite": (2.0, 3.8, 0.0),
+}
+
+
+def plan_of(name: str, **parameters: str) -> Plan:
+    return bind(load_protocol(name), load_cell(FITS[name]), RATINGS, parameters)
+
+
+def test_nothing_is_missing() -> None:
+    assert set(library.names("protocols")) == set(FITS)
+    assert set(library.names("cells")) == set(PROMISED)
+    assert set(library.names("routines")) == {
+        "formation", "precycle", "metal_supply", "reservoir_ce", "plate_strip_ce",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("shelf", ["protocols", "cells", "routines"])
+def test_everything_has_a_title_and_a_source(shelf: library.Shelf) -> None:
+    for shipped in library.shipped(shelf):
+        assert shipped.title, shipped.name
+        assert shipped.source, shipped.name
+
+
+@pytest.mark.parametrize("name", sorted(FITS))
+def test_each_protocol_binds_to_its_cell_and_ends(name: str) -> None:
+    plan = plan_of(name)
+    assert plan.name == name
+    assert len({node.path for node in every(plan.steps)}) == len(list(every(plan.steps)))
+    assert None not in worst_case(plan)
+    assert [row["id"] for row in explain(plan)] == list(range(len(explain(plan))))
+    check(load_protocol(name), None, RATINGS)
+
+
+@pytest.mark.parametrize("name", sorted(FITS))
+def test_no_target_lies_on_a_limit(name: str) -> None:
+    plan = plan_of(name)
+    low, high = plan.limits.low_V, plan.limits.high_V
+    assert low is not None
+    assert high is not None
+    for row in explain(plan):
+        ends = row.get("ends", [])
+        assert isinstance(ends, list)
+        for end in ends:
+            if end["kind"] == "voltage":
+                assert low + 0.05 <= end["value"] <= high - 0.05
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+def test_each_cell_allows_what_was_promised(name: str) -> None:
+    cell, (low, high, current) = load_cell(name), PROMISED[name]
+    assert cell.limits.low_V is not None
+    assert cell.limits.high_V is not None
+    assert cell.limits.current_A is not None
+    assert cell.limits.low_V <= low
+    assert cell.limits.high_V >= high
+    assert cell.limits.current_A >= current
+    # a 12 mm disc
+    assert cell.area_cm2 == pytest.approx(3.14159265 * 0.6**2, rel=1e-4)
+    assert cell.id == name
+    assert cell.text.startswith(f"id: {name}\n")
+
+
+def test_the_flagship_by_hand() -> None:
+    plan = plan_of("na-cu-reservoir-ce")
+    drives = [node for node in every(plan.steps) if isinstance(node, Drive)]
+    assert [node.verb for node in drives] == ["plate", "strip", "plate", "strip", "plate", "strip"]
+    rows = {row["path"]: row for row in explain(plan)}
+    # 0.5 mA/cm2 on 1.131 cm2; 4 mAh/cm2 at that current take 8 h
+    assert rows["formation.1.plate"]["current_A"] == pytest.approx(-0.5655e-3)
+    assert rows["formation.1.plate"]["worst_s"] == pytest.approx(8 * 3600)
+    assert rows["formation.1.plate"]["worst_Ah"] == pytest.approx(4.524e-3)
+    # ten rounds of 2 h and 2 h
+    assert rows["reservoir.2.repeat"]["worst_s"] == pytest.approx(40 * 3600)
+    assert plan.first == "plate"
+    assert plan.start_V == (-0.1, 3.0)
+    groups = [node for node in every(plan.steps) if isinstance(node, Group)]
+    assert [(g.label, g.group_class, g.pair) for g in groups] == [
+        ("formation", "formation", "each"),
+        ("reservoir", "cycle", "total"),
+    ]
+
+
+def test_its_siblings_have_the_same_steps_through_the_routine() -> None:
+    def skeleton(name: str) -> list[str]:
+        text = [type(node).__name__ for node in every(plan_of(name).steps)]
+        return text
+
+    for name in ("zn-cu-reservoir-ce", "k-cu-reservoir-ce", "li-cu-reservoir-ce"):
+        assert skeleton(name) == skeleton("na-cu-reservoir-ce")
+
+
+def test_a_short_form_lasts_about_an_hour() -> None:
+    plan = plan_of(
+        "na-cu-reservoir-ce",
+        wetting="1 min",
+        j="2 mA/cm2",
+        reservoir="0.4 mAh/cm2",
+        portion="0.1 mAh/cm2",
+        portions="2",
+    )
+    seconds, _ = worst_case(plan)
+    assert seconds is not None
+    assert 0.5 * 3600 < seconds < 2 * 3600
+
+
+@pytest.mark.parametrize("name", ["na-cu-reservoir-ce", "k-cu-precycle"])
+def test_protocols_refuse_other_cells(name: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        bind(load_protocol(name), load_cell("zn-cu-half"), RATINGS)
+    assert {problem.rule for problem in caught.value.problems} == {"wrong-cell"}
+
+
+def test_no_shipped_file_names_a_machine() -> None:
+    for shelf in ("protocols", "cells", "routines"):
+        for name in library.names(shelf):
+            _, text = library.text_of(shelf, name)
+            assert not re.search(r"/home|/root|[A-Z]:\\\\|localhost", text)

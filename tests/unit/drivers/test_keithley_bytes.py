@@ -271,6 +271,21 @@ async def test_after_a_verification_cut_short_no_reply_is_trusted():
         assert await smu.limits_read_back() == {"current_level_A": 0.0, "voltage_limit_V": 20.0}
 
 
+async def test_after_a_failed_change_the_output_goes_off_before_anything_else():
+    refused = (VERIFY_2400, "HIMP;1;VOLT;+0.000000E+00;+1.050000E-03;+5.000000E-04")
+    script = [*OPEN_2400, *REST_2400, READ_2400, *PLATE_2400, refused, *REST_2400]
+    async with expect(script) as link:
+        smu = Keithley2400(link)
+        await smu.open()
+        await smu.apply(Setpoint("rest"), GUARD)
+        await smu.read()
+        with pytest.raises(InstrumentRefused):
+            await smu.apply(PLATE, GUARD)
+        with pytest.raises(InvalidReading):
+            await smu.read()
+        await smu.apply(Setpoint("rest"), GUARD)
+
+
 async def test_an_error_in_the_queue_is_a_refusal_before_the_output_goes_on():
     errors = [
         (":SYST:ERR?", '-222,"Parameter data out of range"'),

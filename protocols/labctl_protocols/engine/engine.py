@@ -73,6 +73,8 @@ class Engine:
                 return self._on_reading(heard)
             case Applied(time_s):
                 self._output_changed(time_s)
+                if self.state.phase == "start":
+                    self.tell("output", {"on": True, "read_back": self.ratings.readback})
                 if self.state.phase == "beginning":
                     self._step_begins(time_s)
                 return self._answer(None if self._ending else time_s, boundary=True)

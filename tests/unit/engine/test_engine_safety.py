@@ -290,7 +290,7 @@ def test_unsafe_never_claims_off(asked, outcome) -> None:
     trace = run(make_plan(*PATH), bench, outside={8: Stopping(0.0, asked, "why")})
     assert trace.outcome == outcome
     outputs = trace.data("output")
-    assert outputs == [{"on": None, "read_back": False}]
+    assert outputs == [{"on": True, "read_back": True}, {"on": None, "read_back": False}]
     assert [f["error"] for f in trace.data("fault")] == ["OutputUnknown"]
 
 

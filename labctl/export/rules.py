@@ -1,19 +1,20 @@
 """What must hold between one row of a BDF file and the next; each rule is one function."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from labctl.export.columns import (
     CLOCK_STEP,
     QUALITIES,
     SKIPPED,
     STEP_TYPES,
-    Value,
     clock_stepped,
 )
 
-Row = dict[str, Value]
+Row = dict[str, Any]
+"""Values by label: numbers under labels of numbers, text under labels of text, or None."""
 Wrong = Iterator[tuple[str, str]]
-Rule = Callable[[Row | None, Row], Wrong]
+Rule = Callable[[Row, Row], Wrong]
 
 EARLIEST_UNIX, LATEST_UNIX = 946_684_800.0, 4_102_444_800.0
 """The years 2000 to 2100."""
@@ -24,32 +25,27 @@ CAPACITIES = ("Charging Capacity / Ah", "Discharging Capacity / Ah")
 ENERGIES = ("Charging Energy / Wh", "Discharging Energy / Wh")
 
 
-def _get(row: Row | None, label: str) -> float | None:
-    value = None if row is None else row.get(label)
-    return value if isinstance(value, int | float) else None
-
-
-def _change(before: Row | None, row: Row, label: str) -> float | None:
-    then, now = _get(before, label), _get(row, label)
+def _change(before: Row, row: Row, label: str) -> float | None:
+    then, now = before.get(label), row.get(label)
     return None if then is None or now is None else now - then
 
 
-def time_runs_forward(before: Row | None, row: Row) -> Wrong:
+def time_runs_forward(before: Row, row: Row) -> Wrong:
     """Test time never runs backwards."""
     change = _change(before, row, "Test Time / s")
     if change is not None and change < 0:
         yield "Test Time / s", f"runs backwards by {-change:.6g} s"
 
 
-def unix_time_is_seconds(before: Row | None, row: Row) -> Wrong:
+def unix_time_is_seconds(before: Row, row: Row) -> Wrong:
     """Unix time is in seconds, in this century."""
-    unix_s = _get(row, "Unix Time / s")
+    unix_s = row.get("Unix Time / s")
     if unix_s is not None and not EARLIEST_UNIX <= unix_s <= LATEST_UNIX:
         hint = ": milliseconds?" if EARLIEST_UNIX <= unix_s / 1e3 <= LATEST_UNIX else ""
         yield "Unix Time / s", f"{unix_s:.10g} is no time between 2000 and 2100{hint}"
 
 
-def clocks_agree(before: Row | None, row: Row) -> Wrong:
+def clocks_agree(before: Row, row: Row) -> Wrong:
     """Test time and wall clock pass alike, but where the row says that the clock was set."""
     unix_s = _change(before, row, "Unix Time / s")
     test_s = _change(before, row, "Test Time / s")
@@ -62,34 +58,34 @@ def clocks_agree(before: Row | None, row: Row) -> Wrong:
         )
 
 
-def step_counts_up(before: Row | None, row: Row) -> Wrong:
+def step_counts_up(before: Row, row: Row) -> Wrong:
     """The step counter stays, goes up by one, or by more where the row says that it skipped."""
     change = _change(before, row, "Step Count / 1")
     if change is not None and change < 0:
         yield "Step Count / 1", f"goes back by {-change:g}"
     elif change is not None and change > 1 and SKIPPED not in _words(row):
         yield "Step Count / 1", f"jumps by {change:g}"
-    if _get(row, "Step Count / 1") == 0:
+    if row.get("Step Count / 1") == 0:
         yield "Step Count / 1", "counts from 1"
 
 
-def cycles_count_up(before: Row | None, row: Row) -> Wrong:
+def cycles_count_up(before: Row, row: Row) -> Wrong:
     """The cycle counter never goes back."""
     change = _change(before, row, "Cycle Count / 1")
     if change is not None and change < 0:
         yield "Cycle Count / 1", f"goes back by {-change:g}"
 
 
-def records_count_up(before: Row | None, row: Row) -> Wrong:
+def records_count_up(before: Row, row: Row) -> Wrong:
     """Every record follows the one before it."""
     change = _change(before, row, "Record Index / 1")
     if change is not None and change != 1:
         yield "Record Index / 1", f"moves by {change:g} instead of 1"
 
 
-def step_time_fits(before: Row | None, row: Row) -> Wrong:
+def step_time_fits(before: Row, row: Row) -> Wrong:
     """Step time is not negative, and passes as the test time does within a step."""
-    step_s = _get(row, "Step Time / s")
+    step_s = row.get("Step Time / s")
     if step_s is not None and step_s < -STEP_TIME_SLACK_S:
         yield "Step Time / s", f"{step_s:.6g} s is before the step"
     if _change(before, row, "Step Count / 1") != 0:
@@ -102,19 +98,19 @@ def step_time_fits(before: Row | None, row: Row) -> Wrong:
         yield "Step Time / s", f"moves by {moved_s:.6g} s while the test time moves by {test_s:.6g}"
 
 
-def capacities_grow(before: Row | None, row: Row) -> Wrong:
+def capacities_grow(before: Row, row: Row) -> Wrong:
     """Charge counters are not negative and never go back."""
     for label in CAPACITIES:
-        value, change = _get(row, label), _change(before, row, label)
+        value, change = row.get(label), _change(before, row, label)
         if value is not None and value < 0:
             yield label, f"{value:.6g} Ah is negative"
         elif change is not None and change < -COUNTER_SLACK_Ah:
             yield label, f"goes back by {-change:.6g} Ah"
 
 
-def energies_grow(before: Row | None, row: Row) -> Wrong:
+def energies_grow(before: Row, row: Row) -> Wrong:
     """Energy counters go back only while the cell's voltage is below 0 V."""
-    voltages = _get(before, "Voltage / V"), _get(row, "Voltage / V")
+    voltages = before.get("Voltage / V"), row.get("Voltage / V")
     if any(voltage is None or voltage < 0 for voltage in voltages):
         return
     for label in ENERGIES:
@@ -123,7 +119,7 @@ def energies_grow(before: Row | None, row: Row) -> Wrong:
             yield label, f"goes back by {-change:.6g} Wh"
 
 
-def words_are_known(before: Row | None, row: Row) -> Wrong:
+def words_are_known(before: Row, row: Row) -> Wrong:
     """Step types and qualities are of the closed lists."""
     kind = row.get("Step Type")
     if kind is not None and kind not in STEP_TYPES:
@@ -132,10 +128,10 @@ def words_are_known(before: Row | None, row: Row) -> Wrong:
         yield "Quality", f"{word!r} is none of {', '.join(sorted(QUALITIES))}"
 
 
-def flags_are_flags(before: Row | None, row: Row) -> Wrong:
+def flags_are_flags(before: Row, row: Row) -> Wrong:
     """Compliance is 0 or 1; a file is simulated throughout or not at all."""
     for label in ("Compliance / 1", "Simulated / 1"):
-        if _get(row, label) not in (None, 0, 1):
+        if row.get(label) not in (None, 0, 1):
             yield label, f"{row[label]} is neither 0 nor 1"
     if _change(before, row, "Simulated / 1") not in (None, 0):
         yield "Simulated / 1", "changes within the file"
@@ -183,7 +179,7 @@ class StepSigns:
             self._first = row
             self._right_A = self._wrong_A = 0.0
         self._last = number, row
-        current_A = self._sign * (_get(row, "Current / A") or 0.0)
+        current_A = self._sign * (row.get("Current / A") or 0.0)
         self._right_A += max(current_A, 0.0)
         if current_A < 0:
             self._wrong_row = self._wrong_row if self._wrong_A else number

@@ -6,6 +6,7 @@ with the run's own commits.
 
 import asyncio
 import contextlib
+import math
 import random
 import threading
 import time
@@ -26,6 +27,7 @@ POLL_S = 0.25
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 30.0
 FINISH_S = 10.0
+LONGEST_FINISH = 10
 SAVE_EVERY_S = 1.0
 JOIN_MARGIN_S = 6.0
 """What a connection attempt may still take in paho's own thread when time is up."""
@@ -73,7 +75,8 @@ class Follower:
         self._identifier = f"labctl-{folder.name}{'' if shows_present else '-rest'}"
         self._versions = [Version.V5, Version.V311]
         self._status = FollowerStatus()
-        self._deadline: float | None = None
+        self._patience: tuple[float, float] | None = None
+        self._moved_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._nudge = asyncio.Event()
         self._saved_at = 0.0
@@ -86,17 +89,18 @@ class Follower:
         return self._status
 
     def finish(self, timeout_s: float = FINISH_S) -> FollowerStatus:
-        """Publish what is left, for at most about this long, and end. Never raises.
+        """Publish what is left and end; never raises.
 
-        Call it once everything is committed; before or after the journal is closed.
+        Gives up after this long without progress, after ten times as long in any case. Call it
+        once everything is committed; before or after the journal is closed.
         """
         began = time.monotonic()
-        if self._deadline is None:
-            self._deadline = began + timeout_s
+        if self._patience is None:
+            self._patience = (began, timeout_s)
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # The loop has closed already.
                 self._loop.call_soon_threadsafe(self._nudge.set)
-        self._thread.join(timeout_s + JOIN_MARGIN_S)
+        self._thread.join(LONGEST_FINISH * timeout_s + JOIN_MARGIN_S)
         self._status = replace(self._status, took_s=time.monotonic() - began, connected=False)
         return self._status
 
@@ -115,14 +119,21 @@ class Follower:
             publisher = Publisher(reader, self._topics, start, self._shows_present)
             work = asyncio.create_task(self._work(publisher))
             while not work.done():
-                left_s = None if self._deadline is None else self._deadline - time.monotonic()
-                if left_s is not None and left_s <= 0:
+                left_s = self._time_left_s()
+                if left_s <= 0:
                     work.cancel()
                     break
-                await asyncio.wait({work}, timeout=POLL_S if left_s is None else left_s)
+                await asyncio.wait({work}, timeout=min(left_s, POLL_S))
             with contextlib.suppress(asyncio.CancelledError):
                 await work
             self._count(publisher)
+
+    def _time_left_s(self) -> float:
+        if self._patience is None:
+            return math.inf
+        began, patience_s = self._patience
+        until = min(max(began, self._moved_at) + patience_s, began + LONGEST_FINISH * patience_s)
+        return until - time.monotonic()
 
     async def _work(self, publisher: Publisher) -> None:
         trail = place.Trail(publisher.place)
@@ -153,7 +164,7 @@ class Follower:
     async def _pump(self, publisher: Publisher, connection: Connection, trail: place.Trail) -> None:
         while True:
             # Asked before looking: what was committed before the end is then seen.
-            ending = self._deadline is not None
+            ending = self._patience is not None
             more = await publisher.step(connection)
             now_s = time.monotonic()
             trail.note(now_s, publisher.place)
@@ -162,6 +173,7 @@ class Follower:
                 self._save(trail.safe.to_json())
                 self._count(publisher)
             if more:
+                self._moved_at = now_s
                 continue
             if ending:
                 await publisher.leave(connection)

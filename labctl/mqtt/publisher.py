@@ -1,6 +1,8 @@
 """Publishes a journal over one connection: what happened in order, and how it stands now."""
 
-from collections.abc import Sequence
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 from labctl.journal import Reader, RecordedEvent, RecordedRow
 from labctl.mqtt import payloads, present
@@ -8,8 +10,12 @@ from labctl.mqtt.connection import Connection
 from labctl.mqtt.place import Place
 from labctl.mqtt.topics import Topics
 
-READINGS_PER_PASS = 1_000
-EVENTS_PER_PASS = 200
+READINGS_PER_PASS = 5_000
+EVENTS_PER_PASS = 500
+IN_FLIGHT = 8
+"""Messages sent before the first is acknowledged; one connection keeps their order."""
+
+Outgoing = tuple[str, bytes, Place]
 
 
 class Publisher:
@@ -52,36 +58,57 @@ class Publisher:
         self._fold()
         await self._show(connection)
         before = self.place
-        rows = list(self.reader.readings(before.reading, READINGS_PER_PASS))
-        told = list(self.reader.events(before.event, EVENTS_PER_PASS))
-        whole = len(told) < EVENTS_PER_PASS
-        for event in told:
-            due = [row for row in rows if row.seq <= event.after_reading]
-            rows = rows[len(due) :]
-            await self._readings(connection, due)
-            if event.after_reading > self.place.reading:
-                return True
-            await self._event(connection, event)
-        if whole:
-            await self._readings(connection, rows)
+        sending: deque[tuple[asyncio.Task[None], Place]] = deque()
+        try:
+            for topic, body, place in self._next():
+                sending.append((asyncio.create_task(connection.send(topic, body)), place))
+                # A window that slides: one that is sent as a block waits 40 ms for its last
+                # acknowledgements, which Nagle's algorithm keeps at the broker.
+                if len(sending) == IN_FLIGHT:
+                    await self._acknowledged(sending)
+            while sending:
+                await self._acknowledged(sending)
+        finally:
+            for task, _ in sending:
+                task.cancel()
+            await asyncio.gather(*(task for task, _ in sending), return_exceptions=True)
         return self.place != before
+
+    async def _acknowledged(self, sending: "deque[tuple[asyncio.Task[None], Place]]") -> None:
+        task, place = sending[0]
+        await task
+        sending.popleft()
+        self.place = place
 
     def left(self) -> Place:
         """How many readings and events are in the journal and not published."""
         readings, events = self.reader.counts()
         return Place(readings - self.place.reading, events - self.place.event)
 
-    async def _readings(self, connection: Connection, rows: Sequence[RecordedRow]) -> None:
+    def _next(self) -> Iterator[Outgoing]:
+        """The next messages in the order of the run, each with the place that it leads to."""
+        rows = list(self.reader.readings(self.place.reading, READINGS_PER_PASS))
+        told = list(self.reader.events(self.place.event, EVENTS_PER_PASS))
+        place = self.place
+        for event in told:
+            due = event.after_reading - place.reading
+            for message in self._batches(rows[:due] if due > 0 else [], place):
+                place = message[2]
+                yield message
+            rows = rows[due:] if due > 0 else rows
+            if event.after_reading > place.reading:
+                return  # Its readings are beyond this portion.
+            place = place._replace(event=event.seq)
+            body = payloads.event(self._state.run, self._state.simulated, event)
+            yield self.topics.events, body, place
+        if len(told) < EVENTS_PER_PASS:
+            yield from self._batches(rows, place)
+
+    def _batches(self, rows: Sequence[RecordedRow], place: Place) -> Iterator[Outgoing]:
         for start in range(0, len(rows), payloads.READINGS_PER_MESSAGE):
             batch = rows[start : start + payloads.READINGS_PER_MESSAGE]
             body = payloads.readings(self._state.run, self._state.simulated, batch)
-            await connection.send(self.topics.readings, body)
-            self.place = self.place._replace(reading=batch[-1].seq)
-
-    async def _event(self, connection: Connection, event: RecordedEvent) -> None:
-        body = payloads.event(self._state.run, self._state.simulated, event)
-        await connection.send(self.topics.events, body)
-        self.place = self.place._replace(event=event.seq)
+            yield self.topics.readings, body, place._replace(reading=batch[-1].seq)
 
     def _fold(self) -> None:
         for event in self.reader.events(self._folded):

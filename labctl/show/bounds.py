@@ -115,8 +115,10 @@ class Walk:
         match node:
             case Drive():
                 return self._drive(node)
-            case Rest() | Hold():
-                return self._timed(node)
+            case Rest():
+                return self._timed(node, 0.0)
+            case Hold():
+                return self._timed(node, self.names.plan.limits.current_A)
             case Group():
                 return self.block(node.steps)
             case Repeat():
@@ -138,7 +140,7 @@ class Walk:
         self.first.setdefault(
             node.path, {"current_A": current_A, "time_s": time_s, "charge_As": charge_As}
         )
-        return own if node.then_hold is None else own.plus(self._timed(node.then_hold))
+        return own if node.then_hold is None else own.plus(self._timed(node.then_hold, magnitude))
 
     def _least_time(self, until: Sequence[End], magnitude: float | None) -> float | None:
         times = [self._end_time(end, magnitude) for end in until]
@@ -164,10 +166,12 @@ class Walk:
         elif strips:
             self.names.deposit_As = max(0.0, deposit_As - (charge_As or 0.0))
 
-    def _timed(self, node: Rest | Hold) -> Bound:
+    def _timed(self, node: Rest | Hold, most_A: float | None) -> Bound:
+        """A rest, or a hold in which the current is at most `most_A` all the time."""
         time_s = self._least_time(node.until, None)
+        charge_As = None if time_s is None or most_A is None else time_s * most_A
         self.first.setdefault(node.path, {"current_A": None, "time_s": time_s, "charge_As": None})
-        return _bound(node.path, time_s, 0.0 if isinstance(node, Rest) else None)
+        return _bound(node.path, time_s, charge_As)
 
     def _repeat(self, node: Repeat) -> Bound:
         times = number(node.times, self.names)

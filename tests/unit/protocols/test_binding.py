@@ -7,8 +7,7 @@ import pytest
 from helpers.binding import Known, nodes_of, plan_of, problems_in
 from helpers.cells_under_test import CELLS, RATINGS
 
-from labctl_protocols.checker import bind, check
-from labctl_protocols.explain import explain, worst_case
+from labctl_protocols.checker import bind, check, every
 from labctl_protocols.files import load_cell, load_protocol, protocol_from_text
 from labctl_protocols.plan import Drive, Exit, For, Group, Hold, Mark, Repeat, Rest, Stop
 from labctl_protocols.problems import ProtocolError
@@ -264,13 +263,10 @@ def test_100_to_the_5_iterations_take_no_memory() -> None:
     plan_of(text)
     tracemalloc.start()
     plan = plan_of(text)
-    explain(plan)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2_000_000
-    seconds, charge_Ah = worst_case(plan)
-    assert seconds == pytest.approx(1e10)
-    assert charge_Ah == pytest.approx(1e10 * 1e-3 / 3600)
+    assert len(list(every(plan.steps))) == 6
 
 
 def test_all_problems_are_told_at_once_in_file_order() -> None:

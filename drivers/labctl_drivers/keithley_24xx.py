@@ -53,6 +53,8 @@ SAFE_WITHIN_S = 10.0
 ON, OFF = ":OUTP ON", ":OUTP OFF"
 QUEUE_DEPTH = 20
 BEYOND_RANGE = 1.1
+BEYOND_LIMIT = 1.1
+"""No current that the instrument's own limit lets through; a digit changed on the wire, perhaps."""
 
 
 class _Keithley24xx:
@@ -314,6 +316,8 @@ class _Keithley24xx:
             or abs(measured.current_A) > BEYOND_RANGE * current
         ):
             raise InvalidReading(f"beyond the ranges {voltage:g} V, {current:g} A: {answer.data!r}")
+        if program.function == "VOLT" and abs(measured.current_A) > BEYOND_LIMIT * program.limit:
+            raise InvalidReading(f"beyond the limit of {program.limit:g} A: {answer.data!r}")
         self._device_s = measured.device_s
         self._seen_V = measured.voltage_V
         return Reading(

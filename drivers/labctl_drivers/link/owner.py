@@ -208,8 +208,7 @@ class Link:
 
     async def _send(self, line: bytes) -> None:
         data = line + b"\n"
-        if self._transcript is not None:
-            self._transcript(asyncio.get_running_loop().time(), ">", data)
+        self._note(">", data)
         await self._transport.write(data)
 
     async def _frame(self, deadline: float) -> bytes | None:
@@ -224,8 +223,7 @@ class Link:
             chunk = await self._transport.read(deadline)
             if not chunk:
                 return None
-            if self._transcript is not None:
-                self._transcript(asyncio.get_running_loop().time(), "<", chunk)
+            self._note("<", chunk)
             buffer += chunk
 
     def _cut(self) -> bytes | None:
@@ -247,8 +245,16 @@ class Link:
             self._buffer.clear()
         if stale.strip(_ENDS):
             self.stale_bytes += len(stale)
-            if self._transcript is not None:
-                self._transcript(asyncio.get_running_loop().time(), "x", stale)
+            self._note("x", stale)
+
+    def _note(self, direction: str, data: bytes) -> None:
+        if self._transcript is None:
+            return
+        try:
+            self._transcript(asyncio.get_running_loop().time(), direction, data)
+        except Exception:
+            # a full disk must not keep the output from being switched off
+            self._transcript = None
 
     async def _connect(self) -> None:
         await self._transport.close()

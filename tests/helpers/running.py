@@ -1,0 +1,156 @@
+"""Runs through the public surfaces: `labctl` as a subprocess, and `conduct` where speed matters."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from labctl.bench import Bench, default_bench
+from labctl.run.conduct import conduct
+from labctl.run.request import RunRequest, RunResult
+from labctl_protocols.files import load_cell, load_protocol
+
+RESERVOIR_CELLS = {
+    "na-cu-reservoir-ce": "na-cu-half",
+    "k-cu-reservoir-ce": "k-cu-half",
+    "zn-cu-reservoir-ce": "zn-cu-half",
+    "li-cu-reservoir-ce": "li-cu-half",
+}
+"""Protocol → its cell, as the library has them."""
+
+LIBRARY = {
+    **RESERVOIR_CELLS,
+    "k-cu-precycle": "k-cu-half",
+    "na-anode-free-formation-cycling": "na-nvp-anode-free",
+    "na-anode-free-preplated": "na-nvp-anode-free",
+    "cccv": "lfp-graphite",
+}
+"""Every protocol of the library → a cell of the library that it is meant for."""
+
+FEWER = {
+    "na-anode-free-formation-cycling": {"cycles": "3"},
+    "k-cu-precycle": {"cycles": "5"},
+    "cccv": {"cycles": "3"},
+}
+"""What makes the long ones short enough for a test."""
+
+EXACT = {"ce": 0.99, "instrument_error": 0.0}
+
+
+def run_of_library(protocol: str, data: Path) -> RunResult:
+    """A library protocol on its cell, whose plating CE is 0.99, on an instrument without errors."""
+    model = {name: EXACT[name] for name in EXACT if name != "ce" or protocol != "cccv"}
+    return run(protocol, LIBRARY[protocol], data, parameters=FEWER.get(protocol), model=model)
+
+
+LibraryRun = Callable[[str], RunResult]
+"""Gives the run of a library protocol that the whole session shares."""
+
+
+def request_of(
+    protocol: str | Path,
+    cell: str | Path,
+    data: Path,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    model: Mapping[str, float] | None = None,
+    seed: int = 0,
+    model_name: str | None = None,
+    transcript: Path | None = None,
+    bench: Bench | None = None,
+) -> RunRequest:
+    """What `labctl run` makes of the same words, on the simulated bench in virtual time."""
+    chosen = bench or default_bench()
+    return RunRequest(
+        protocol=load_protocol(str(protocol)),
+        cell=load_cell(str(cell)),
+        bench=chosen,
+        channels={"main": next(iter(chosen.channels))},
+        parameters=parameters or {},
+        data=data,
+        model=model_name,
+        model_parameters=model or {},
+        seed=seed,
+        transcript=transcript,
+    )
+
+
+def run(protocol: str | Path, cell: str | Path, data: Path, **options: Any) -> RunResult:  # noqa: ANN401 - those of `request_of`
+    """Conduct a run in this process."""
+    return conduct(request_of(protocol, cell, data, **options))
+
+
+def labctl(
+    *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 110.0
+) -> "subprocess.CompletedProcess[str]":
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "labctl", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout_s,
+        cwd=cwd,
+        env=_environment(),
+    )
+
+
+def start_labctl(*arguments: str | Path) -> "subprocess.Popen[str]":
+    """The command in a process of its own, under way; its output is piped."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "labctl", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=_environment(),
+    )
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LABCTL_")}
+    return {**kept, "PYTHONUTF8": "1"}
+
+
+def document(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    """The JSON document of a command that completed."""
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@contextmanager
+def simulating(bench: Path, *arguments: str | Path, count: int = 1) -> Iterator[dict[str, str]]:
+    """`labctl simulate BENCH …` while the block is open; gives instrument → resource."""
+    server = start_labctl("simulate", bench, *arguments)
+    assert server.stdout is not None
+    assert server.stderr is not None
+    try:
+        resources = {}
+        for _ in range(count):
+            line = server.stdout.readline()
+            assert line, server.stderr.read()
+            told = json.loads(line)
+            resources[told["instrument"]] = told["resource"]
+        yield resources
+    finally:
+        server.terminate()
+        server.communicate(timeout=20)
+
+
+def group(figures: Sequence[Mapping[str, Any]], label: str) -> Mapping[str, Any]:
+    """The one group of this label."""
+    (found,) = [each for each in figures if each["label"] == label]
+    return found
+
+
+def model_group(result: RunResult, label: str) -> Mapping[str, Any]:
+    """The cell's own account of the one group of this label."""
+    assert result.model is not None
+    groups = result.model["groups"]
+    assert isinstance(groups, list)
+    return group(groups, label)

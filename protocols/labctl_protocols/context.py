@@ -13,6 +13,8 @@ from labctl_protocols.yaml12 import Mapping as YamlMapping
 from labctl_protocols.yaml12 import Node as YamlNode
 
 Kind = Dimensions | Literal["truth", "bad"]
+Loop = tuple[str, float, float]
+"""A loop name as the plan knows it, and the least and greatest value it takes."""
 MAX_STEPS = 10_000
 NO_LIMITS = Limits()
 
@@ -23,7 +25,8 @@ class Term:
 
     `constant` is its value where that does not depend on the run, else None. `word` is the first
     live name in it. `size` bounds the work of one evaluation. `literal` is the quantity that it
-    is, where it is one as written. "bad": its problem has been noted.
+    is, where it is one as written. `loops` are the loop names that it depends on, each with its
+    least and greatest value; None where it depends on the run. "bad": its problem has been noted.
     """
 
     kind: Kind
@@ -32,6 +35,7 @@ class Term:
     word: str | None = None
     size: int = 1
     literal: Quantity | None = None
+    loops: tuple[Loop, ...] | None = None
 
 
 def unknown(_: Names) -> Value:
@@ -95,12 +99,12 @@ BindSteps = Callable[[YamlNode, "Scope", Context, str], tuple[Node, ...]]
 class Scope:
     """Which names hold here, and what encloses this place.
 
-    `counters` maps a loop counter as written to its name in the plan, which is unique among all
-    loops around it; `taken` are those names, routines' callers included.
+    `counters` are the loop counters as written; in the plan their names are unique among all
+    loops around them: `taken` are those names, routines' callers included.
     """
 
     values: Mapping[str, Named] = field(default_factory=dict)
-    counters: Mapping[str, str] = field(default_factory=dict)
+    counters: Mapping[str, Term] = field(default_factory=dict)
     taken: frozenset[str] = frozenset()
     path: str = ""
     in_loop: bool = False

@@ -1,7 +1,7 @@
 """What the engine hears and what it answers: the types that cross its border, all plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl_drivers.vocabulary import Guard, Reading, Setpoint
@@ -33,11 +33,15 @@ class Unsafe:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """Somebody or something outside wants the run to end: the operator, a fault, a bug."""
+    """Somebody or something outside wants the run to end: the operator, a fault, a bug.
+
+    `data` is told with a fault: `error`, its name, and what else there is to say.
+    """
 
     time_s: float
     outcome: Outcome
     reason: str
+    data: Mapping[str, object] = field(default_factory=dict)
 
 
 Heard = Reading | Applied | Safed | Unsafe | Stopping

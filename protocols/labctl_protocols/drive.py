@@ -7,6 +7,7 @@ from labctl_protocols import fields
 from labctl_protocols.context import Compiled, Context, Scope, Term
 from labctl_protocols.ends import BARE, Ends, Kind, read_ends, refuse_outside
 from labctl_protocols.expressions import Parsed, Tree, parse, parse_short
+from labctl_protocols.maker import possible
 from labctl_protocols.plan import Drive, Hold, Limits, Node, Record, Rest, Verb, Where
 from labctl_protocols.quantities import (
     CURRENT,
@@ -205,9 +206,7 @@ def _hold(
     if found is None:
         return None
     term, voltage = found
-    if term.constant is not None:
-        at = value.scalar.at(value.tree.start)
-        refuse_outside(float(term.constant), "the voltage", at, scope.limits, ctx)
+    refuse_outside(term, value.scalar.at(value.tree.start), scope.limits, ctx)
     return Hold(
         id=number,
         path=scope.path,
@@ -244,7 +243,7 @@ def _drive(
     ends = read_ends(until, Kind(name, sign), scope, ctx)
     then_hold = None
     if hold_until is not None:
-        then_hold = _then_hold(name, hold_until, until, ends, where, scope, ctx)
+        then_hold = _then_hold(hold_until, until, ends, where, scope, ctx)
     if at is None:
         return None
     text = f"{name}: {at.text} until {_shown(until, until.tree, scope, ctx)}"
@@ -291,20 +290,21 @@ def _set_current(value: Parsed, scope: Scope, ctx: Context) -> Compiled | None:
     where = value.scalar.at(value.tree.start)
     if term.kind == "bad" or _refuse_no_current(term, where, ctx):
         return None
-    amperes = term.constant
+    amperes = possible(term)
     if amperes is None:
         return made
-    if amperes <= 0:
+    least, most = amperes
+    if least <= 0:
         ctx.problems.add(
             "negative", where, "the set current must be above zero", "the verb gives its sign"
         )
         return None
     limit = scope.limits.current_A
-    if limit is not None and amperes > limit * (1 + SLACK):
+    if limit is not None and most > limit * (1 + SLACK):
         ctx.problems.add(
             "outside-limits",
             where,
-            f"the current {amperes * 1e3:g} mA is above the limit {limit * 1e3:g} mA",
+            f"the current {most * 1e3:g} mA is above the limit {limit * 1e3:g} mA",
         )
     return made
 
@@ -329,7 +329,6 @@ def _refuse_no_current(term: Term, where: Where, ctx: Context) -> bool:
 
 
 def _then_hold(
-    name: str,
     hold_until: Parsed,
     until: Parsed,
     first: Ends,
@@ -346,7 +345,7 @@ def _then_hold(
             f"`then hold` needs exactly one bare voltage before it, not {bare}",
             "the hold is at that voltage",
         )
-    ends = read_ends(hold_until, Kind(name, 0, hold=True), scope, ctx)
+    ends = read_ends(hold_until, Kind("hold", 0, hold=True), scope, ctx)
     return Hold(
         id=number,
         path=f"{scope.path}.hold",

@@ -6,6 +6,7 @@ from typing import Literal
 from labctl_protocols.conditions import held_for
 from labctl_protocols.context import Context, Scope, Term
 from labctl_protocols.expressions import Parsed, Tree
+from labctl_protocols.maker import possible
 from labctl_protocols.plan import End, HeldFor, Limits, Where
 from labctl_protocols.quantities import (
     CHARGE,
@@ -128,9 +129,7 @@ def _fits(
         return False
     value = term.constant
     if bare == "voltage":
-        if value is None or not kind.directed:
-            return True
-        return not refuse_outside(float(value), "the voltage", where, limits, ctx)
+        return not kind.directed or not refuse_outside(term, where, limits, ctx)
     if value is not None and (value < 0 or (bare == "current" and value == 0)):
         return not ctx.problems.add(
             "negative", where, f"a {bare} of {value:g} is never reached", "give its magnitude"
@@ -160,16 +159,17 @@ def _refuse_meaningless(bare: BareKind, term: Term, kind: Kind, where: Where, ct
     return False
 
 
-def refuse_outside(value: float, what: str, where: Where, limits: Limits, ctx: Context) -> bool:
-    """Note a voltage outside the limits; whether it was noted."""
+def refuse_outside(term: Term, where: Where, limits: Limits, ctx: Context) -> bool:
+    """Note a voltage that is, or in a loop becomes, outside the limits; whether it was noted."""
     low, high = limits.low_V, limits.high_V
-    slack = SLACK * max(1.0, abs(value))
-    if (low is None or value >= low - slack) and (high is None or value <= high + slack):
-        return False
-    shown = f"{'' if low is None else f'{low:g} V'} .. {'' if high is None else f'{high:g} V'}"
-    return ctx.problems.add(
-        "outside-limits", where, f"{what} {value:g} V is outside the limits {shown}"
-    )
+    for value in possible(term) or ():
+        slack = SLACK * max(1.0, abs(value))
+        if (low is None or value >= low - slack) and (high is None or value <= high + slack):
+            continue
+        ends = ["" if end is None else f"{end:g} V" for end in (low, high)]
+        message = f"the voltage {value:g} V is outside the limits {' .. '.join(ends)}"
+        return ctx.problems.add("outside-limits", where, message)
+    return False
 
 
 def _refuse_endless(made: Ends, kind: Kind, limits: Limits, where: Where, ctx: Context) -> None:
@@ -198,5 +198,5 @@ def _refuse_endless(made: Ends, kind: Kind, limits: Limits, where: Where, ctx: C
 def _reachable(end: End, term: Term, ctx: Context) -> bool:
     """Charge, time, a bare current in a hold, and a voltage that is known to lie inside."""
     if end.kind == "voltage":
-        return term.constant is not None or ctx.cell is None
+        return possible(term) is not None or ctx.cell is None
     return end.kind != "condition"

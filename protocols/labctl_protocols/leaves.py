@@ -67,9 +67,9 @@ def _fixed(quantity: Quantity, value: float | None) -> Term:
 
 def _name(maker: Maker, tree: Tree) -> Term:
     name, scope = tree.word, maker.scope
-    plan_name = scope.counters.get(name)
-    if plan_name is not None:
-        return Term(NUMBER, lambda names: names.live(plan_name))
+    counter = scope.counters.get(name)
+    if counter is not None:
+        return counter
     if name.startswith("aux."):
         return maker.refuse("not-yet", tree, f"`{name}`: auxiliaries are not in this version")
     kind = LIVE.get(name)

@@ -39,7 +39,7 @@ def _repeat(step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Contex
             times, counter = _times(count.value, scope, ctx)
     else:
         times, counter = _times(node, scope, ctx)
-    inner, plan_counter = _with_counter(counter, replace(scope.at(path), in_loop=True))
+    inner, plan_counter = _with_counter(counter, times, replace(scope.at(path), in_loop=True))
     until = None
     if until_node is not None:
         until = read_condition(until_node.value, "`until` of a loop", inner, ctx)
@@ -58,12 +58,17 @@ def _repeat(step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Contex
     )
 
 
-def _with_counter(counter: str | None, scope: Scope) -> tuple[Scope, str | None]:
+def _with_counter(
+    counter: str | None, times: Compiled | None, scope: Scope
+) -> tuple[Scope, str | None]:
     if counter is None:
         return scope, None
     unique = scope.unique(counter)
+    most = None if times is None else times.constant
+    loops = None if most is None else ((unique, 1.0, max(1.0, float(most))),)
+    term = Term(NUMBER, lambda names: names.live(unique), loops=loops)
     return (
-        replace(scope, counters={**scope.counters, counter: unique}, taken=scope.taken | {unique}),
+        replace(scope, counters={**scope.counters, counter: term}, taken=scope.taken | {unique}),
         unique,
     )
 
@@ -99,7 +104,11 @@ def _for(step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Context) 
         return None
     name, values, term = given
     unique = scope.unique(name)
-    known = Term(term.kind, lambda names: names.live(f"${unique}"))
+    amounts = [value.constant for value in values if value.constant is not None]
+    loops = None
+    if len(amounts) == len(values):
+        loops = ((f"${unique}", float(min(amounts)), float(max(amounts))),)
+    known = Term(term.kind, lambda names: names.live(f"${unique}"), loops=loops)
     inner = replace(
         inner,
         values={**scope.values, name: Named(known, f"${name}")},

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from labctl_protocols.context import BAD, Context, Kind, Scope, Term
 from labctl_protocols.expressions import Parsed, Tree
@@ -10,6 +11,7 @@ from labctl_protocols.logic import Run
 from labctl_protocols.plan import Value, Where
 
 MAX_SIZE = 5_000
+MAX_LOOPS = 8
 MAX_SHOWN = 1_000
 """Parameters within parameters could double a text each time."""
 
@@ -78,14 +80,38 @@ def folded(kind: Kind, run: Run, parts: list[Term], where: Callable[[str], Term]
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return where("a division by zero, or too large a number")
         return Term(kind, lambda _: value, value, word=word, size=size)
-    return Term(kind, run, word=word, size=size)
+    loops = [() if part.constant is not None else part.loops for part in parts]
+    known = [loop for each in loops for loop in each or ()]
+    from_loops = None if None in loops else tuple(dict.fromkeys(known))
+    return Term(kind, run, word=word, size=size, loops=from_loops)
 
 
-class _Nobody:
-    """The names of a constant expression: it asks for none."""
+def possible(term: Term) -> tuple[float, float] | None:
+    """The least and greatest value, known before the run; None where it depends on the run.
+
+    Judged at the ends of what loop names can be: right for all that rises or falls with each.
+    """
+    if term.constant is not None:
+        return float(term.constant), float(term.constant)
+    if term.loops is None or len(term.loops) > MAX_LOOPS:
+        return None
+    values = []
+    for corner in product(*[((name, low), (name, high)) for name, low, high in term.loops]):
+        value = term.run(_Corner(dict(corner)))
+        if value is None:
+            return None
+        values.append(float(value))
+    return min(values), max(values)
+
+
+class _Corner:
+    """The names of an expression that asks for loop names only."""
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = values
 
     def live(self, name: str) -> Value:
-        raise LookupError(name)
+        return self._values[name]
 
     def ended(self) -> str | None:
         raise LookupError
@@ -100,4 +126,4 @@ class _Nobody:
         raise LookupError(guard)
 
 
-_NOBODY = _Nobody()
+_NOBODY = _Corner({})

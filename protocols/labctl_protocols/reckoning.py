@@ -1,6 +1,7 @@
 """Terms of arithmetic: dimensions are checked here, once; what is left is floats in SI."""
 
 import operator
+from dataclasses import replace
 
 from labctl_protocols.context import BAD, Kind, Term
 from labctl_protocols.expressions import Tree
@@ -90,7 +91,7 @@ def _minus(maker: Maker, tree: Tree) -> Term:
     zero = constant_term(inner.kind, 0.0)
     run = arithmetic("-", zero.run, inner.run)
     made = folded(inner.kind, run, terms, lambda text: maker.refuse("number", tree, text))
-    return Term(made.kind, made.run, made.constant, made.word, made.size, inner.literal)
+    return replace(made, literal=inner.literal)
 
 
 def _share(maker: Maker, tree: Tree) -> Term:

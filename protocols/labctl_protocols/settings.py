@@ -153,17 +153,18 @@ def _refuse_wider(
 ) -> None:
     floor, ceiling = around
     what = entry.key.text
+    unit = {"voltage": "V", "current": "A"}.get(what, "K")
     if low is not None and floor is not None and low < floor - SLACK * max(1.0, abs(floor)):
         ctx.problems.add(
             "limits-wider",
             entry.value.where,
-            f"the {what} limit {low:g} is below {owner} {floor:g}",
+            f"the {what} limit {low:g} {unit} is below {owner} {floor:g} {unit}",
         )
     if high is not None and ceiling is not None and high > ceiling + SLACK * abs(ceiling):
         ctx.problems.add(
             "limits-wider",
             entry.value.where,
-            f"the {what} limit {high:g} is above {owner} {ceiling:g}",
+            f"the {what} limit {high:g} {unit} is above {owner} {ceiling:g} {unit}",
         )
 
 

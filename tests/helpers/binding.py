@@ -11,6 +11,7 @@ from labctl_protocols.expressions import parse
 from labctl_protocols.files import protocol_from_text
 from labctl_protocols.plan import Limits, Node, Plan, Value, Where
 from labctl_protocols.problems import Problems, ProtocolError
+from labctl_protocols.quantities import NUMBER
 from labctl_protocols.terms import maker_of
 from labctl_protocols.yaml12 import Scalar
 
@@ -78,7 +79,9 @@ def term_of(text: str, cell: str | None = "full", start: str = "value") -> Term:
     parsed = parse(Scalar(Where("f.yaml", 1, 1), text), problems, start)
     problems.raise_if_any()
     assert parsed is not None
-    term = maker_of(parsed, Scope(counters={"k": "k"}), ctx).term(parsed.tree)
+    term = maker_of(
+        parsed, Scope(counters={"k": Term(NUMBER, lambda names: names.live("k"))}), ctx
+    ).term(parsed.tree)
     problems.raise_if_any()
     return term
 

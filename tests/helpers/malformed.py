@@ -227,6 +227,21 @@ MEANING = [
     step("outside-limits", "hold: §5 V until 1 h", "outside the limits"),
     step("outside-limits", "charge: §30 mA until 4.2 V", "above the limit"),
     step("outside-limits", "charge: §20C until 4.2 V", "above the limit"),
+    step(
+        "outside-limits",
+        "for: {rate: [C/10, 20C]}\nsteps:\n  - charge: §$rate until 4.2 V",
+        "80 mA is above the limit",
+    ),
+    step(
+        "outside-limits",
+        "repeat: 50 as k\nsteps:\n  - charge: §(1 mA * k) until 1 h",
+        "50 mA is above the limit",
+    ),
+    step(
+        "outside-limits",
+        "repeat: 5 as k\nsteps:\n  - charge: 1 mA until §1 V * k",
+        "5 V is outside the limits",
+    ),
     step("outside-limits", "charge: §3 mA until 4 V\nlimits: {current: 2 mA}", "above the limit"),
     step("limits-wider", "group: a\nlimits: {voltage: §-1 V .. 4 V}\nsteps:\n  - rest: 1 h", "-1"),
     step("limits-wider", "rest: 1 h\nlimits: {current: §30 mA}", "above"),

@@ -183,6 +183,11 @@ def test_loops_carry_their_names() -> None:
     assert step.at.evaluate(Known({"$rate": 7.0})) == 7.0
 
 
+def test_a_voltage_that_a_loop_gives_is_an_end_by_itself() -> None:
+    assert problems_in("- for: {v: [3 V, 4 V]}\n  steps:\n    - charge: 1 mA until $v") == []
+    assert problems_in("- repeat: 4 as k\n  steps:\n    - charge: 1 mA until 1 V * k") == []
+
+
 def test_a_routines_names_do_not_catch_its_callers(tmp_path: Path) -> None:
     (tmp_path / "routines").mkdir()
     (tmp_path / "routines" / "inner.yaml").write_text(

@@ -101,3 +101,13 @@ def test_every_rule_has_a_row_or_a_test_of_its_own() -> None:
 def test_the_table_is_as_long_as_promised() -> None:
     assert len(ROWS) >= 100
     assert len({row.text for row in ROWS}) == len(ROWS)
+
+
+def test_without_libyaml_the_same_rules_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("yaml.CSafeLoader", raising=False)
+    for row in ROWS:
+        found = problems_of(row)
+        _, line, column = place_of(row.text)
+        assert [problem.rule for problem in found] == [row.rule], row
+        if row.rule not in ("syntax", "leading-character"):
+            assert (found[0].where.line, found[0].where.column) == (line, column), row

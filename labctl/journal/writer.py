@@ -140,12 +140,17 @@ class Journal:
         self._now = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._closed = False
+        self._on_fault: Callable[[StorageFault], None] | None = None
         self._thread.start()
 
     @property
     def failed(self) -> StorageFault | None:
         """What could not be stored, or None."""
         return self._fault
+
+    def on_fault(self, tell: Callable[[StorageFault], None]) -> None:
+        """Have a fault told at once, in the writer's thread; what `tell` raises is dropped."""
+        self._on_fault = tell
 
     @property
     def backlog(self) -> int:
@@ -295,6 +300,9 @@ class Journal:
             except Exception as error:  # Whatever it was: these rows are not on the disk.
                 self._fault = StorageFault(f"cannot write {self.folder / schema.FILE}: {error}")
                 self._fault.__cause__ = error
+                if self._on_fault is not None:
+                    with contextlib.suppress(Exception):
+                        self._on_fault(self._fault)
         for waiter in batch.waiters:
             if self._fault is None:
                 waiter.set_result(None)

@@ -13,3 +13,8 @@ def new_loop(speed: Speed) -> asyncio.AbstractEventLoop:
     if speed == 1.0:
         return asyncio.new_event_loop()
     return ScaledLoop(speed)
+
+
+def host_speed(speed: Speed) -> float | None:
+    """The loop's seconds per host second; None where the two have nothing to do with each other."""
+    return None if speed == "max" else speed

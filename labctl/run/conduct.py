@@ -1,21 +1,24 @@
 """Conducting a run: open, check, make the manifest durable, drive, bring to safety, tell."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from labctl import journal as journals
 from labctl.bench.opening import make_channel
 from labctl.journal.clock import host_wall, virtual_wall
-from labctl.run.clock import new_loop
+from labctl.run.clock import host_speed, new_loop
 from labctl.run.ending import finish, follow
 from labctl.run.journalling import journal_writer
 from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
 from labctl.run.model import ModelWatch
 from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
+from labctl.run.safe import safe_within_s
 from labctl.run.stops import Stops
-from labctl.run.watch import ProgressWatch
+from labctl.run.watch import ProgressWatch, Teller
 from labctl.twin import Twin, make_twin
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
@@ -81,7 +84,9 @@ async def _conduct(request: RunRequest, speed: Speed, on_progress: OnProgress | 
             ready = await _open(request, channel, twin, speed)
             return await _drive(request, ready, stops, on_progress)
         finally:
-            await channel.close()
+            with contextlib.suppress(Exception):
+                # the run is over and its output off; a link that will not close changes neither
+                await channel.close()
 
 
 async def _open(request: RunRequest, channel: Channel, twin: Twin | None, speed: Speed) -> _Ready:
@@ -100,7 +105,7 @@ async def _drive(
     request: RunRequest, ready: _Ready, stops: Stops, on_progress: OnProgress | None
 ) -> RunResult:
     loop = asyncio.get_running_loop()
-    start_unix = time.time()
+    start_unix, begin_s = time.time(), loop.time()
     run_id = journals.new_run_id(ready.plan.name, start_unix)
     folder = request.data / run_id
     manifest = manifest_of(
@@ -110,25 +115,41 @@ async def _drive(
         run=run_id,
         start_unix=start_unix,
         simulated=ready.simulated,
+        safe_within_s=safe_within_s(ready.channel.ratings),
     )
     real_time = ready.speed == 1.0 and ready.twin is None
-    wall = host_wall(loop.time, loop.time()) if real_time else virtual_wall(start_unix)
-    journal = journals.create(folder, manifest, wall)
-    follower = follow(request, journal)
+    wall = host_wall(loop.time, begin_s) if real_time else virtual_wall(start_unix)
     engine = Engine(ready.plan, ready.channel.ratings)
-    model = None if ready.twin is None else ModelWatch(ready.twin.ledger)
+    journal = journals.create(folder, manifest, wall)
+    try:
+        follower = follow(request, journal)
+    except Exception as error:
+        journal.close("error", f"{type(error).__name__}: {error}")
+        raise
     listeners = [journal_writer(journal, engine, waits=ready.speed == "max")]
-    if model is not None:
-        listeners.append(lambda answer: model.hear(answer.events))
+    model = progress = None
+    if ready.twin is not None:
+        model = ModelWatch(ready.twin.ledger)
+        listeners.append(model.hear)
     if on_progress is not None:
-        listeners.append(ProgressWatch(run_id, folder, engine, on_progress).hear)
+        progress = ProgressWatch(run_id, folder, engine, Teller(on_progress))
+        listeners.append(progress.hear)
 
     def on_answer(answer: Answer) -> None:
         for listener in listeners:
             listener(answer)
 
-    run = RunLoop(engine, ready.channel, on_answer)
+    run = RunLoop(engine, ready.channel, on_answer, host_speed(ready.speed))
+    journal.on_fault(lambda error: _soon(loop, run.fail, error))
     stops.to(run.request_stop)
-    ended = await run.run()
+    ended = await run.run(begin_s if real_time else None)
     # host time may pass now: nothing is driven any more
-    return finish(journal, run_id, ended, model, follower)
+    return finish(journal, run_id, ended, model, follower, progress)
+
+
+def _soon(
+    loop: asyncio.AbstractEventLoop, call: Callable[[Exception], None], error: Exception
+) -> None:
+    # the loop may have ended meanwhile; then the run has, too
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, error)

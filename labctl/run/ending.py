@@ -1,12 +1,18 @@
 """What follows a run, and its end: nothing is driven any more."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl import mqtt
 from labctl.journal import Journal, StorageFault
 from labctl.run.loop import Ended
 from labctl.run.model import ModelWatch
 from labctl.run.request import RunRequest, RunResult
+from labctl.run.watch import ProgressWatch
+from labctl_drivers.errors import InstrumentError
+
+if TYPE_CHECKING:
+    from labctl.show.figures import Figures
 
 EXIT_CODES = {"completed": 0, "limit": 3, "detector": 3, "fault": 4, "error": 70, "stopped": 130}
 STORAGE_FAULT = 5
@@ -35,14 +41,14 @@ def finish(
     ended: Ended,
     model: ModelWatch | None,
     follower: mqtt.Follower | None,
+    progress: ProgressWatch | None,
 ) -> RunResult:
-    """Close the journal, let the follower finish, export, and say what the run came to."""
-    from labctl.show.figures import figures_of_run
+    """Close the journal, let the follower finish, export, and say what the run came to.
 
-    exit_code = EXIT_CODES[ended.outcome]
-    if isinstance(ended.error, StorageFault):
-        exit_code = STORAGE_FAULT
-    notes = []
+    Never raises: the run is over, and what became of it is told whatever else fails now.
+    """
+    exit_code = exit_code_of(ended)
+    notes = [] if progress is None else progress.finish()
     try:
         journal.close(ended.outcome, ended.reason)
     except StorageFault as error:
@@ -51,7 +57,7 @@ def finish(
     if follower is not None:
         notes.append(str(follower.finish()))
     notes += _export(journal.folder)
-    figures = figures_of_run(journal.folder)
+    figures = _figures(journal.folder, notes)
     return RunResult(
         run=run_id,
         folder=journal.folder,
@@ -65,11 +71,33 @@ def finish(
     )
 
 
+def exit_code_of(ended: Ended) -> int:
+    """The exit code of design §10; an error after the run's end is one, too."""
+    if isinstance(ended.error, StorageFault):
+        return STORAGE_FAULT
+    code = EXIT_CODES[ended.outcome]
+    if code == 0 and ended.error is not None and not isinstance(ended.error, InstrumentError):
+        return EXIT_CODES["error"]
+    return code
+
+
+def _figures(folder: Path, notes: list[str]) -> "Figures":
+    from labctl.show.figures import figures_of, figures_of_run
+
+    try:
+        return figures_of_run(folder)
+    except Exception as error:
+        # of a journal that broke down with the disk
+        notes.append(f"no figures: {type(error).__name__}: {error}")
+        return figures_of(())
+
+
 def _export(folder: Path) -> list[str]:
     """The exports that stand in every closed run's folder; the journal stays the truth."""
     from labctl.export import export_bdf_csv, export_cycles_csv
 
     try:
         return [f"data: {export_bdf_csv(folder).path}", f"cycles: {export_cycles_csv(folder)}"]
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # whatever is wrong with the exports, the run is what it is
         return [f"not exported: {error}; `labctl export {folder.name} --to bdf-csv` tries again"]

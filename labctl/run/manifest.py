@@ -14,9 +14,20 @@ from labctl_protocols.plan import Plan
 
 
 def manifest_of(
-    request: RunRequest, plan: Plan, opened: Opened, *, run: str, start_unix: float, simulated: bool
+    request: RunRequest,
+    plan: Plan,
+    opened: Opened,
+    *,
+    run: str,
+    start_unix: float,
+    simulated: bool,
+    safe_within_s: float,
 ) -> dict[str, object]:
-    """The manifest as plain JSON; limits in V, A and K, times in UTC seconds."""
+    """The manifest as plain JSON; limits in V, A and K, times in UTC seconds.
+
+    `safe_within_s`: so many host seconds after any fault the output is off, read back, or said to
+    be unknown.
+    """
     channel = request.channels["main"]
     text = request.protocol.text
     return {
@@ -34,6 +45,7 @@ def manifest_of(
         },
         "cell": cell_of(request, plan),
         "limits": asdict(plan.limits),
+        "safe_within_s": safe_within_s,
         "instrument": {
             **asdict(opened.identity),
             "driver": request.bench.driver_of(channel),

@@ -1,9 +1,9 @@
 """The simulated cell's own account, over the run and between each group's borders."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from labctl_protocols.decisions import Event
+from labctl_protocols.decisions import Answer
 from labctl_simulators.ports import Ledger
 
 Figures = dict[str, float | None]
@@ -18,9 +18,9 @@ class ModelWatch:
     _begun: list[Ledger] = field(default_factory=list)
     _start: Ledger | None = None
 
-    def hear(self, events: Iterable[Event]) -> None:
+    def hear(self, answer: Answer) -> None:
         """Take the run's events in their order."""
-        for event in events:
+        for event in answer.events:
             if event.kind == "run_started":
                 self._start = self.ledger()
             elif event.kind == "group_entered":

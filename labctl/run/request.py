@@ -81,4 +81,4 @@ class Snapshot:
 
 
 OnProgress = Callable[[Snapshot], None]
-"""Called from the run's loop, at most 5 times per host second; must not raise or block."""
+"""Called at most 5 times per host second, in a thread of its own: it may block or raise."""

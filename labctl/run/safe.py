@@ -4,46 +4,64 @@ import asyncio
 
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
+from labctl_drivers.vocabulary import Ratings
 from labctl_protocols.decisions import Safed, Unsafe
 
-ATTEMPTS = 5
+TRY_FOR_S = 15.0
+"""Host seconds in which new attempts begin: a cable put back, a switch that starts again."""
 PAUSE_S = 0.5
+MARGIN_S = 1.0
+"""A driver that has not come back so long after its own promise is given up."""
 
 
-async def make_safe(channel: Channel) -> Safed | Unsafe:
+def safe_within_s(ratings: Ratings) -> float:
+    """Host seconds after which the output is off, read back, or said to be unknown."""
+    return TRY_FOR_S + PAUSE_S + ratings.safe_within_s + MARGIN_S
+
+
+async def make_safe(channel: Channel, speed: float = 1.0) -> Safed | Unsafe:
     """Switch the output off whatever else happens; cancelling the caller does not stop it.
 
-    Repeated until the instrument says that it is off, or given up as unknown.
+    Repeated until the instrument says that it is off, or given up as unknown. `speed` is the
+    loop's seconds per host second.
     """
-    task = asyncio.ensure_future(_until_read_back(channel))
-    cancelled = False
-    while not task.done():
+    task = asyncio.ensure_future(_until_read_back(channel, speed))
+    while not task.done() or task.cancelled():
+        if task.cancelled():
+            # somebody cancelled all tasks before this one had begun
+            task = asyncio.ensure_future(_until_read_back(channel, speed))
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-            cancelled = True
-    if cancelled:
-        # the canceller waits for this task to end, and it now ends safely
-        current = asyncio.current_task()
-        if current is not None:
-            current.uncancel()
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                # the canceller waits for this task to end, and it now ends safely
+                current.uncancel()
     return task.result()
 
 
-async def _until_read_back(channel: Channel) -> Safed | Unsafe:
+async def _until_read_back(channel: Channel, speed: float) -> Safed | Unsafe:
     loop = asyncio.get_running_loop()
+    last_start_s = loop.time() + TRY_FOR_S * speed
+    attempts = 0
     why = ""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            await asyncio.sleep(PAUSE_S)
+    while attempts == 0 or loop.time() < last_start_s:
+        attempts += 1
         try:
-            await channel.safe()
+            async with asyncio.timeout((channel.ratings.safe_within_s + MARGIN_S) * speed):
+                await channel.safe()
+            return Safed(loop.time())
         except InstrumentError as error:
             why = f"{type(error).__name__}: {error}"
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # nothing that a driver does, and nobody who is impatient, ends this
             why = f"bug in the driver, {type(error).__name__}: {error}"
-        else:
-            return Safed(loop.time())
-    return Unsafe(loop.time(), f"output state UNKNOWN after {ATTEMPTS} attempts: {why}")
+        await _pause(PAUSE_S * speed)
+    return Unsafe(loop.time(), f"output state UNKNOWN after {attempts} attempts: {why}")
+
+
+async def _pause(seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        return

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from labctl.signals import signals_to
+
 Stop = Callable[[str], None]
 
 
@@ -25,16 +27,9 @@ class Stops:
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:
-        """While inside, SIGINT and SIGTERM (and SIGHUP where it exists) are requests to stop."""
-        names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        before = {name: signal.getsignal(getattr(signal, name)) for name in names}
-        for name in names:
-            signal.signal(getattr(signal, name), self._signalled)
-        try:
+        """While inside, the signals that end programs are requests to stop."""
+        with signals_to(self._signalled):
             yield
-        finally:
-            for name, handler in before.items():
-                signal.signal(getattr(signal, name), handler)
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         reason = f"stopped by the operator ({signal.Signals(number).name})"

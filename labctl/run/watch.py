@@ -1,5 +1,6 @@
 """Snapshots of a running run for people, at most five times per host second."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -8,12 +9,53 @@ from labctl_protocols.decisions import Answer
 from labctl_protocols.engine import Engine
 
 PERIOD_S = 0.2
+FINISH_S = 2.0
+"""How long the last snapshot may take to be shown."""
+
+
+class Teller:
+    """Tells the newest snapshot in a thread of its own: a terminal that is held (Ctrl-S), a pipe
+    that nobody reads or a display that fails cannot hold up or end a run (S7)."""
+
+    def __init__(self, tell: OnProgress) -> None:
+        self.failed: Exception | None = None
+        self._tell = tell
+        self._newest: Snapshot | None = None
+        self._last = False
+        self._something = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+        self._thread.start()
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        """Show this soon, unless a newer one comes first. Never waits."""
+        self._newest = snapshot
+        self._something.set()
+
+    def finish(self, timeout_s: float = FINISH_S) -> None:
+        """Wait until the newest is shown, but not for ever."""
+        self._last = True
+        self._something.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        last = False
+        while not last and self.failed is None:
+            self._something.wait()
+            self._something.clear()
+            # asked before looking: what was left before the end is then shown
+            last = self._last
+            snapshot, self._newest = self._newest, None
+            if snapshot is not None:
+                try:
+                    self._tell(snapshot)
+                except Exception as error:
+                    self.failed = error
 
 
 class ProgressWatch:
     """Turns the engine's state into snapshots. Never decides anything."""
 
-    def __init__(self, run: str, folder: Path, engine: Engine, tell: OnProgress) -> None:
+    def __init__(self, run: str, folder: Path, engine: Engine, tell: Teller) -> None:
         self._run = run
         self._folder = folder
         self._engine = engine
@@ -23,7 +65,19 @@ class ProgressWatch:
         self._note = ""
 
     def hear(self, answer: Answer) -> None:
-        """Take what the engine answered; show how the run stands if it is time."""
+        """Take what the engine answered; show how the run stands if it is time. Never raises."""
+        try:
+            self._hear(answer)
+        except Exception as error:
+            self._tell.failed = error
+
+    def finish(self) -> list[str]:
+        """Wait for the last snapshot; what went wrong with showing them, in a line."""
+        self._tell.finish()
+        failed = self._tell.failed
+        return [] if failed is None else [f"progress: {type(failed).__name__}: {failed}"]
+
+    def _hear(self, answer: Answer) -> None:
         for event in answer.events:
             if event.kind in ("cycle", "group_left") and event.data.get("ce") is not None:
                 self._ce = (_number(event.data["ce"]), _number(event.data["u_ce"]))

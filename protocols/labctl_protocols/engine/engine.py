@@ -78,14 +78,19 @@ class Engine:
                 if self.state.phase == "beginning":
                     self._step_begins(time_s)
                 return self._answer(None if self._ending else time_s, boundary=True)
-            case Stopping(time_s, outcome, reason):
-                self.state.now_s = max(self.state.now_s, time_s)
-                self.stop(outcome, reason)
-                return self._answer(None)
+            case Stopping():
+                return self._on_stopping(heard)
             case Safed(time_s) | Unsafe(time_s):
                 return self._on_off(heard)
 
     # ---- what was heard -------------------------------------------------------------------
+
+    def _on_stopping(self, heard: Stopping) -> Answer:
+        self.state.now_s = max(self.state.now_s, heard.time_s)
+        if heard.outcome in ("fault", "error") and self.state.phase != "over":
+            self.tell("fault", {"error": heard.outcome, **heard.data, "text": heard.reason})
+        self.stop(heard.outcome, heard.reason)
+        return self._answer(None)
 
     def _on_reading(self, reading: Reading) -> Answer:
         state = self.state
@@ -166,8 +171,8 @@ class Engine:
         if isinstance(heard, Unsafe):
             self.tell("output", {"on": None, "read_back": False})
             self.tell("fault", {"error": "OutputUnknown", "text": heard.text})
-            if outcome in ("completed", "stopped"):
-                outcome, reason = "fault", heard.text
+            outcome = "error" if outcome == "error" else "fault"
+            reason = f"{heard.text}; before: {reason}"
         else:
             self.tell("output", {"on": False, "read_back": True})
         if state.phase == "over":

@@ -12,6 +12,7 @@ FASTEST_S = 0.2
 SOONEST_S = 1e-3
 READINGS_IN_WINDOW = 10
 MOST_GROWTH = 16.0
+SHARE_OF_AGE = 0.05
 
 
 def next_reading(
@@ -27,15 +28,18 @@ def next_reading(
 
     The period is halved while a voltage or current would arrive within two periods, and while the
     voltage is about to move by more than the recorded change in one: what happens between two
-    readings cannot be integrated. A slope over `window_s` needs some readings in it.
+    readings cannot be integrated. A drive is sampled by its age at first: that shows nucleation,
+    and keeps what one interval may hide small against a short step's charge. A slope over
+    `window_s` needs some readings in it.
     """
     longest = DRIVEN_S if driven else REST_S
     period = min(record.every_s or longest, longest)
     if window_s:
         period = min(period, window_s / READINGS_IN_WINDOW)
     floor = min(period, max(FASTEST_S, fastest_s))
-    if driven and progress.before is None:
-        period = floor  # nothing is known yet of where the voltage goes
+    if driven:
+        age = progress.now.time_s - progress.started_s
+        period = min(period, max(floor, age * SHARE_OF_AGE))
     soonest = due = math.inf
     for limit in limits_V:
         if limit is not None:

@@ -143,7 +143,8 @@ def test_then_hold_follows_a_voltage_end_without_a_new_command() -> None:
     # the first part ends within twice the voltage's error of the target: 2.7 mV, 2.7 s at 1 mV/s;
     # then the current decays with R·C = 100 s from 10 mA to 1 mA: ln 10
     held = trace.steps[1]
-    assert held["at"]["time_s"] == pytest.approx(2.7 + 230.26, abs=0.3)
+    # seen at most one period of 1.25 s later, which the hold is shorter by
+    assert 230.26 + 2.7 - 1.25 - 0.1 <= held["at"]["time_s"] <= 230.26 + 2.7 + 0.1
     types = [e["step_type"] for e in trace.data("step_started")]
     assert types == ["charge", "then_hold"]
 
@@ -164,7 +165,7 @@ def test_label_names_both_parts_of_charge_then_hold() -> None:
     whole = sum(s["capacity_Ah"] for s in trace.steps) * 3600
     last = trace.engine.state.lasts["cccv"]
     assert last["capacity"] == pytest.approx(whole, rel=1e-3)
-    assert last["time"] == pytest.approx(450.0 - 2.7, abs=0.35)
+    assert 450.0 - 2.7 - 0.1 <= last["time"] <= 450.0 - 2.7 + 1.25 + 0.1
 
 
 def test_a_charge_end_in_a_hold() -> None:

@@ -1,6 +1,7 @@
 """When the next reading is due, and which readings become rows."""
 
 import itertools
+import math
 
 import pytest
 from helpers.engine_bench import Bench, Linear, Metal, run
@@ -107,9 +108,28 @@ def test_a_reading_a_rounding_error_too_early_is_not_due_again_at_once() -> None
     assert due(rising(0.0), seconds(500.0 + 1e-13)) >= 0.9e-3
 
 
-def test_the_second_reading_of_a_driven_step_comes_soon() -> None:
-    assert due(None) == pytest.approx(0.2)
-    assert due(None, driven=False) == 10.0
+@pytest.mark.parametrize(
+    ("age_s", "period"), [(0.0, 0.2), (4.0, 0.2), (40.0, 2.0), (199.0, 9.95), (400.0, 10.0)]
+)
+def test_a_young_drive_is_sampled_by_its_age(age_s, period) -> None:
+    assert due(rising(0.0), started_s=NOW.time_s - age_s) == pytest.approx(period)
+    assert due(None, started_s=NOW.time_s - age_s) == pytest.approx(period)
+    assert due(None, started_s=NOW.time_s - age_s, driven=False) == 10.0
+
+
+def test_the_growth_of_a_slope_foretells_where_the_metal_runs_out() -> None:
+    # η = 25.7 mV · ln(1 + 7.2 s / τ), read every 10 s, τ seconds before the collector is bare
+    def at(tau_s: float, time_s: float) -> Sample:
+        return Sample(time_s, 0.0257 * math.log(1 + 7.2 / tau_s), 0.010, 5.0)
+
+    def period(tau_s: float) -> float:
+        earlier, before, now = (at(tau_s + back, 1000.0 - back) for back in (20.0, 10.0, 0.0))
+        progress = Progress(1, 0.0, [1.0], before, now, earlier=earlier)
+        record = Record(every_s=10.0, change_V=0.005)
+        return next_reading(record, True, 0.05, (volts(1.0),), progress, ()) - 1000.0
+
+    assert period(100.0) == 10.0
+    assert all(period(tau_s) < tau_s for tau_s in range(4, 100))
 
 
 def test_a_slope_gets_the_readings_it_needs() -> None:

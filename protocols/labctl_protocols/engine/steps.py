@@ -35,6 +35,11 @@ def begin(engine: Engine, node: TimedNode) -> bool:
     for end, target in zip(node.until, targets, strict=True):
         if target is None and end.kind != "condition":
             engine.tell("note", {"text": f"{end.text} is unknown and cannot end {node.path}"})
+    bare = [t for end, t in zip(node.until, targets, strict=True) if end.kind != "condition"]
+    if bare and all(target is None for target in bare):
+        # the checker was promised an end that is always reached
+        engine.stop("fault", f"no end of {node.path} has a known value: it might never end")
+        return True
     state = engine.state
     state.phase = "beginning"
     state.step_count += 1

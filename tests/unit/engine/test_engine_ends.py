@@ -221,6 +221,14 @@ def test_an_unknown_target_is_told_and_cannot_end_the_step() -> None:
     assert any("is unknown" in str(note.get("text")) for note in trace.data("note"))
 
 
+def test_a_step_whose_only_bare_ends_are_unknown_is_not_begun() -> None:
+    never = when(above("ce", 0.0))
+    trace = linear_run(charge(0.01, charge_As(None), never))
+    assert trace.outcome == "fault"
+    assert [s.mode for s in trace.applied] == ["rest"]
+    assert trace.bench.passed_As == 0.0
+
+
 @pytest.mark.parametrize("end", [charge_As(0.0), charge_As(-1.0), seconds(0.0)])
 def test_nothing_to_pass_is_already_reached_and_not_driven(end: End) -> None:
     trace = linear_run(charge(0.01, end, volts(3.5), label="none"))

@@ -79,7 +79,7 @@ def request_of(
     )
 
 
-def run(protocol: str | Path, cell: str | Path, data: Path, **options: Any) -> RunResult:  # noqa: ANN401 - those of `request_of`
+def run(protocol: str | Path, cell: str | Path, data: Path, **options: Any) -> RunResult:
     """Conduct a run in this process."""
     return conduct(request_of(protocol, cell, data, **options))
 

@@ -86,4 +86,6 @@ def test_cccv_counts_what_the_cell_counts(library_run: LibraryRun) -> None:
     for half, counter in (("first", "plated_mAh"), ("second", "stripped_mAh")):
         charge = sum(each[half]["charge_mAh"] for each in result.cycles)
         assert charge == pytest.approx(result.model[counter], rel=3e-4)
-    assert [each["ce_percent"] for each in result.cycles[1:]] == pytest.approx([100.0] * 2, abs=0.01)
+    assert [each["ce_percent"] for each in result.cycles[1:]] == pytest.approx(
+        [100.0] * 2, abs=0.01
+    )

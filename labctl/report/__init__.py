@@ -1,0 +1,1 @@
+"""A run as pictures for a paper and one page that carries them; needs the extra `report`."""

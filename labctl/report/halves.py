@@ -1,0 +1,116 @@
+"""Which steps belong together in a curve, and whether the curve is part of a cycle.
+
+The engine decides what is a cycle; here its events are only matched with the steps they tell of.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from labctl.journal import RecordedEvent
+from labctl.show.values import number, text
+
+Standing = Literal["complete", "interrupted", "lead-in", "open", "unfinished"]
+CLASSES = ("conditioning", "formation", "supply", "cycle", "diagnostic")
+
+
+@dataclass(slots=True)
+class Half:
+    """Steps in one direction with only rests between them; `steps` are their counts.
+
+    `pair` counts the first halves of the run from 1, so that the portions of a reservoir test,
+    which are one cycle, can be told from each other.
+    """
+
+    kind: str
+    sign: int
+    cycle: int
+    pair: int
+    group_class: str
+    steps: list[int] = field(default_factory=list)
+    standing: Standing = "unfinished"
+
+
+@dataclass(slots=True)
+class _Walk:
+    halves: list[Half] = field(default_factory=list)
+    waiting: list[Half] = field(default_factory=list)
+    building: Half | None = None
+    first_sign: int | None = None
+    pairs: int = 0
+
+
+def halves_of(
+    events: Iterable[RecordedEvent], first_kind: str, net_by_step: Mapping[int, float]
+) -> list[Half]:
+    """All half cycles of a run in order, each with its standing.
+
+    `first_kind` is the kind of half that a cycle begins with; `net_by_step` the charge of each
+    step, which gives a plain hold its direction.
+    """
+    walk = _Walk()
+    for event in events:
+        if event.kind == "step_started":
+            _enter(walk, event, first_kind, net_by_step)
+        elif event.kind in ("group_entered", "group_left"):
+            walk.building = None
+        elif event.kind == "cycle":
+            whole = event.data.get("complete") is True
+            _settle_cycle(walk, number(event.data, "cycle"), "complete" if whole else "interrupted")
+        elif event.kind == "half":
+            _settle_one(walk, text(event.data, "role"))
+    return walk.halves
+
+
+def _enter(
+    walk: _Walk, event: RecordedEvent, first_kind: str, net_by_step: Mapping[int, float]
+) -> None:
+    step_type = text(event.data, "step_type")
+    step = int(number(event.data, "step_count") or 0)
+    if step_type == "rest" or step not in net_by_step:
+        return
+    current = number(event.data, "set_current_A") or net_by_step[step]
+    sign = 1 if current > 0 else -1
+    if walk.building is None or walk.building.sign != sign:
+        kind = _kind(step_type, sign)
+        if walk.first_sign is None and kind == first_kind:
+            walk.first_sign = sign
+        if walk.first_sign == sign:
+            walk.pairs += 1
+        walk.building = Half(
+            kind=kind,
+            sign=sign,
+            cycle=int(number(event.data, "cycle") or 0),
+            pair=walk.pairs,
+            group_class=_class(text(event.data, "class")),
+        )
+        walk.halves.append(walk.building)
+        walk.waiting.append(walk.building)
+    walk.building.steps.append(step)
+
+
+def _kind(step_type: str, sign: int) -> str:
+    if step_type in ("plate", "strip", "charge", "discharge"):
+        return step_type
+    return "charge" if sign > 0 else "discharge"
+
+
+def _class(word: str) -> str:
+    return word if word in CLASSES else "cycle"
+
+
+def _settle_cycle(walk: _Walk, cycle: float | None, standing: Standing) -> None:
+    for half in walk.waiting:
+        if half.cycle == cycle:
+            half.standing = standing
+    walk.waiting = [half for half in walk.waiting if half.standing == "unfinished"]
+
+
+def _settle_one(walk: _Walk, role: str) -> None:
+    """The oldest half that it can be: the engine tells them in order."""
+    is_open = role == "open"
+    for half in walk.waiting:
+        if (half.sign == walk.first_sign) == is_open:
+            half.standing = "open" if is_open else "lead-in"
+            walk.waiting.remove(half)
+            return

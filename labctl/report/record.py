@@ -1,0 +1,116 @@
+"""All that a report shows of a run, read once from its journal."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.journal import Reader, RecordedEvent
+from labctl.report.halves import Half, halves_of
+from labctl.show.figures import Figures, figures_of
+from labctl.show.run import outcome_of
+from labctl.show.values import number, part, text
+
+Floats = NDArray[np.float64]
+DRAWN = ("t_s", "voltage_V", "current_A", "step_count", "charging_Ah", "discharging_Ah")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A half cycle's readings: charge since it began (mAh), voltage (V), current (A)."""
+
+    half: Half
+    charge_mAh: Floats
+    voltage_V: Floats
+    current_A: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A run as its journal stood when it was read. `net_Ah` is charged less discharged."""
+
+    run: str
+    simulated: bool
+    manifest: Mapping[str, object]
+    outcome: str
+    reason: str
+    kind: str
+    area_cm2: float | None
+    figures: Figures
+    events: Sequence[RecordedEvent]
+    halves: Sequence[Half]
+    t_s: Floats
+    voltage_V: Floats
+    current_A: Floats
+    step_count: Floats
+    net_Ah: Floats
+
+    def curve(self, half: Half) -> Curve:
+        """The readings of a half cycle's steps, rests left out."""
+        spans = [self._rows_of(step) for step in half.steps]
+        rows = np.concatenate([np.arange(span.start, span.stop) for span in spans])
+        # What drifts during the rests between the steps is not the half's.
+        parts, passed = [], 0.0
+        for span in spans:
+            net = half.sign * (self.net_Ah[span] - self.net_Ah[span][:1])
+            parts.append(passed + net)
+            passed += float(net[-1]) if net.size else 0.0
+        charge_mAh = 1e3 * np.concatenate(parts)
+        return Curve(half, charge_mAh, self.voltage_V[rows], self.current_A[rows])
+
+    def _rows_of(self, step: int) -> slice:
+        start, stop = np.searchsorted(self.step_count, [step, step + 1])
+        return slice(int(start), int(stop))
+
+
+def read_record(folder: Path) -> Record:
+    """Read a run's journal, finished or not. Raises JournalError."""
+    with Reader(folder) as reader:
+        manifest = reader.manifest()
+        outcome, reason = outcome_of(reader, folder)
+        events = list(reader.events())
+        columns = _columns(reader)
+    figures = figures_of(events)
+    kind = next((text(event.data, "kind") for event in events if event.kind == "run_started"), "")
+    cell = part(manifest, "cell")
+    area_cm2 = number(cell, "area_cm2")
+    step_count, net_Ah = columns["step_count"], columns["charging_Ah"] - columns["discharging_Ah"]
+    first_kind = (figures["sense"] or "").removesuffix("-first")
+    return Record(
+        run=text(manifest, "run") or folder.name,
+        simulated=manifest.get("simulated") is not False,
+        manifest=manifest,
+        outcome=outcome,
+        reason=reason,
+        kind=kind or text(cell, "kind"),
+        area_cm2=area_cm2 if area_cm2 is not None and area_cm2 > 0 else None,
+        figures=figures,
+        events=events,
+        halves=halves_of(events, first_kind, _net_by_step(step_count, net_Ah)),
+        t_s=columns["t_s"],
+        voltage_V=columns["voltage_V"],
+        current_A=columns["current_A"],
+        step_count=step_count,
+        net_Ah=net_Ah,
+    )
+
+
+def _columns(reader: Reader) -> dict[str, Floats]:
+    """Columns as arrays: a row as an object of its own would cost ten times the memory."""
+    columns = [array("d") for _ in DRAWN]
+    for row in reader.readings():
+        for column, name in zip(columns, DRAWN, strict=True):
+            column.append(getattr(row, name))
+    return {name: np.array(column) for name, column in zip(DRAWN, columns, strict=True)}
+
+
+def _net_by_step(step_count: Floats, net_Ah: Floats) -> dict[int, float]:
+    steps, starts = np.unique(step_count, return_index=True)
+    ends = np.append(starts[1:], len(step_count)) - 1
+    return {
+        int(step): float(net_Ah[end] - net_Ah[start])
+        for step, start, end in zip(steps, starts, ends, strict=True)
+    }

@@ -1,0 +1,161 @@
+"""The page's tables: cycles, groups, halves apart, and what ended each step."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from labctl.report.html import element, escaped, number_cell, table, text_cell
+from labctl.report.record import Record
+from labctl.show.figures import Json
+from labctl.show.values import Data, number, part, scaled, text
+from labctl.show.why import UNITS, why_document
+from labctl.show.words import clock_text, duration_text
+
+MOST_STEPS = 4000
+"""A page with more rows is no longer read; `labctl why` has them all."""
+
+
+def cycles_table(record: Record) -> str:
+    """Every cycle that the journal tells of."""
+    cycles = record.figures["cycles"]
+    if not cycles:
+        return element("p", "The run has no cycle yet.")
+    kinds = [text(part(cycles[0], half), "kind") for half in ("first", "second")]
+    head = ["cycle", "class", "group", *_half_heads(kinds, record), "CE (%)", "u(CE) (%)", "flags"]
+    rows = [
+        [
+            number_cell(number(cycle, "cycle"), ".0f"),
+            text_cell(cycle["class"]),
+            text_cell(cycle["group"] or ""),
+            *_half_cells(cycle, record),
+            number_cell(number(cycle, "ce_percent"), ".3f"),
+            number_cell(number(cycle, "u_ce_percent"), ".3f"),
+            text_cell(_flags(cycle)),
+        ]
+        for cycle in cycles
+    ]
+    return table(head, rows, id="cycles")
+
+
+def groups_table(record: Record) -> str:
+    """Every group that was left, with its totals."""
+    groups = record.figures["groups"]
+    if not groups:
+        return element("p", "The protocol has no groups.")
+    head = ["group", "class", "pair", *_half_heads(["first", "second"], record), "CE (%)",
+            "u(CE) (%)", ""]  # fmt: skip
+    rows = [
+        [
+            text_cell(group["label"] or ""),
+            text_cell(group["class"]),
+            text_cell(group["pair"]),
+            *_half_cells(group, record),
+            number_cell(number(group, "ce_percent"), ".3f"),
+            number_cell(number(group, "u_ce_percent"), ".3f"),
+            text_cell("" if group["complete"] else "interrupted"),
+        ]
+        for group in groups
+    ]
+    return table(head, rows, id="groups")
+
+
+def apart_table(record: Record) -> str:
+    """Halves without a partner; empty where there is none."""
+    halves = record.figures["halves"]
+    if not halves:
+        return ""
+    rows = [
+        [
+            text_cell(str(half["role"]).replace("_", "-")),
+            text_cell(half["kind"]),
+            text_cell(half["group"] or ""),
+            number_cell(number(half, "charge_mAh"), ".4f"),
+        ]
+        for half in halves
+    ]
+    told = table(["half", "kind", "group", "mAh"], rows, id="apart")
+    return element("h3", "Halves without a partner") + told
+
+
+def ends_summary(record: Record) -> str:
+    """Each step of the protocol: how often it ended, and on what."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for event in record.events:
+        if event.kind == "step_ended":
+            data = event.data
+            driven = "" if data.get("driven", True) else "not driven: "
+            counts[text(data, "step_id"), text(data, "ended"), driven + text(data, "reason")] += 1
+    rows = [
+        [text_cell(step), text_cell(ended), text_cell(reason), number_cell(float(count), ".0f")]
+        for (step, ended, reason), count in counts.items()
+    ]
+    return table(["step", "ended by", "which was", "times"], rows, id="ends-summary")
+
+
+def ends_table(record: Record) -> str:
+    """Every step's end and every alarm between them, folded away; the middle of many left out."""
+    entries = [entry for entry in why_document(record.events) if entry["kind"] != "run"]
+    half = MOST_STEPS // 2
+    left_out = max(len(entries) - MOST_STEPS, 0)
+    rows = [_end_row(entry) for entry in (entries[:half] if left_out else entries)]
+    if left_out:
+        told = f"{left_out} ends are left out here: `labctl why {record.run}` tells all."
+        rows.append([f'<td class="text" colspan="8">{escaped(told)}</td>'])
+        rows += [_end_row(entry) for entry in entries[-half:]]
+    head = ["time", "step", "ended by", "which was", "after", "mAh", "V", "not yet"]
+    summary = element("summary", f"All {len(entries)} ends, one by one")
+    return element("details", summary, table(head, rows, id="ends"))
+
+
+def _end_row(entry: Mapping[str, object]) -> list[str]:
+    clock = text_cell(clock_text(number(entry, "t_s") or 0.0))
+    if entry["kind"] != "step":
+        told = text(entry, "text") or text(entry, "remark") or text(entry, "action")
+        return [
+            clock,
+            text_cell(entry["kind"]),
+            f'<td class="text" colspan="6">{escaped(told)}</td>',
+        ]
+    voltage_V = number(part(entry, "at"), "voltage_V")
+    return [
+        clock,
+        text_cell(text(entry, "label") or text(entry, "step_id")),
+        text_cell(text(entry, "ended")),
+        text_cell(text(entry, "reason")),
+        text_cell(duration_text(number(entry, "duration_s") or 0.0)),
+        number_cell(scaled(entry, "capacity_Ah", 1e3), ".4f"),
+        number_cell(number(entry, "voltage_V") if voltage_V is None else voltage_V, ".4f"),
+        text_cell("; ".join(_runner_up(other) for other in _others(entry))),
+    ]
+
+
+def _others(entry: Mapping[str, object]) -> Sequence[Data]:
+    found = entry.get("runners_up")
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _runner_up(other: Data) -> str:
+    unit, factor = UNITS.get(text(other, "kind"), ("", 1.0))
+    stood = scaled(other, "value", factor)
+    told = "" if stood is None else f" (stood at {stood:.5g}{' ' if unit else ''}{unit})"
+    return text(other, "text") + told
+
+
+def _half_heads(kinds: Sequence[str], record: Record) -> list[str]:
+    units = ["mAh"] if record.area_cm2 is None else ["mAh", "mAh/cm²"]
+    return [f"{kind} ({unit})" for kind in kinds for unit in units]
+
+
+def _half_cells(row: Json, record: Record) -> list[str]:
+    cells = []
+    for name in ("first", "second"):
+        charge_mAh = number(part(row, name), "charge_mAh")
+        cells.append(number_cell(charge_mAh, ".4f"))
+        if record.area_cm2 is not None:
+            areal = None if charge_mAh is None else charge_mAh / record.area_cm2
+            cells.append(number_cell(areal, ".4f"))
+    return cells
+
+
+def _flags(cycle: Json) -> str:
+    flags = cycle["flags"]
+    return ", ".join(map(str, flags)) if isinstance(flags, list) else ""

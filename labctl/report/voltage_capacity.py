@@ -1,0 +1,150 @@
+"""Voltage against the charge of each half cycle, coloured by cycle."""
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from labctl.report import canvas
+from labctl.report.decimate import extremes, spread
+from labctl.report.halves import Half
+from labctl.report.picture import Missing, Picture
+from labctl.report.record import Curve, Record
+
+NAME, TITLE = "voltage-capacity", "Voltage against capacity"
+MOST = 24
+"""So many cycles can be told apart by their colour."""
+POINTS = 500
+APART = {"lead-in": "lead-in", "open": "open half", "interrupted": "interrupted",
+         "unfinished": "unfinished"}  # fmt: skip
+APART_COLOUR = "0.45"
+
+
+def voltage_capacity(record: Record) -> Picture | Missing:
+    """Complete cycles in colour; lead-in, open and interrupted halves grey and dashed."""
+    if not record.halves:
+        return Missing(NAME, TITLE, "no current was driven")
+    shown, total = chosen(record.halves)
+    by_pair = counts_pairs(record.halves)
+    plating = record.kind in ("half", "symmetric") or any(
+        half.kind in ("plate", "strip") for half in record.halves
+    )
+
+    def draw(figure: Figure) -> None:
+        curves = [record.curve(half) for half in shown]
+        if plating:
+            upper, lower = figure.subplots(2, 1, sharex=True)
+            panels = [upper, lower]
+            lower.set_ylim(*_plateaus(curves))
+        else:
+            panels = [figure.subplots()]
+        for axes in panels:
+            _draw_curves(axes, curves, record.area_cm2, by_pair)
+            axes.set_ylabel("Voltage (V)")
+        panels[-1].set_xlabel(canvas.capacity_word(record.area_cm2))
+        panels[-1].set_xlim(left=0.0)
+        _legend(panels[0], shown)
+        _colour_bar(figure, panels, record.halves, by_pair)
+        figure.align_ylabels()
+
+    caption = f"{_drawn(shown, total, by_pair)} Charge counts from each half's start."
+    if plating:
+        caption += " Below, the plateaus enlarged; full range above."
+    if any(half.standing != "complete" for half in shown):
+        caption += " Grey and dashed: halves that are in no complete cycle."
+    return Picture(NAME, TITLE, caption, draw, height_cm=9.0 if plating else 6.5)
+
+
+def counts_pairs(halves: Sequence[Half]) -> bool:
+    """Whether a cycle has several pairs of halves (a reservoir), so that pairs are counted."""
+    cycles = [half.cycle for half in halves if half.standing == "complete"]
+    return len(cycles) > 2 * len(set(cycles))
+
+
+def ordinal(half: Half, by_pair: bool) -> int:
+    """The number by which a half is coloured."""
+    return half.pair if by_pair else half.cycle
+
+
+def chosen(halves: Sequence[Half]) -> tuple[list[Half], int]:
+    """The halves to draw, at most MOST cycles and the last halves apart; and of how many cycles."""
+    by_pair = counts_pairs(halves)
+    whole = [half for half in halves if half.standing == "complete"]
+    numbers = sorted({ordinal(half, by_pair) for half in whole})
+    wanted = {numbers[i] for i in spread(len(numbers), MOST)}
+    apart = [half for half in halves if half.standing != "complete"]
+    drawn = [half for half in whole if ordinal(half, by_pair) in wanted]
+    return drawn + [apart[i] for i in spread(len(apart), 6)], len(numbers)
+
+
+def cycle_colours() -> Colormap:
+    """Dark to bright without the yellow end, which does not show on white."""
+    viridis = matplotlib.colormaps["viridis"]
+    return LinearSegmentedColormap.from_list("cycles", viridis(np.linspace(0.0, 0.88, 128)))
+
+
+def scale_of(halves: Sequence[Half], by_pair: bool) -> Normalize:
+    """Colours over all of the run's cycles, also those that are not drawn."""
+    numbers = [ordinal(half, by_pair) for half in halves if half.standing == "complete"] or [1]
+    return Normalize(min(numbers), max(max(numbers), min(numbers) + 1))
+
+
+def _drawn(shown: Sequence[Half], total: int, by_pair: bool) -> str:
+    what = "pairs of halves" if by_pair else "cycles"
+    drawn = len({ordinal(half, by_pair) for half in shown if half.standing == "complete"})
+    if drawn < total:
+        return f"{drawn} of {total} {what}, evenly chosen, the first and the last among them."
+    return f"All {total} {what}." if total else "No cycle is complete."
+
+
+def _draw_curves(
+    axes: Axes, curves: Sequence[Curve], area_cm2: float | None, by_pair: bool
+) -> None:
+    divisor, _ = canvas.per_area(area_cm2)
+    colours = cycle_colours()
+    scale = scale_of([curve.half for curve in curves], by_pair)
+    for curve in curves:
+        x, y = extremes(np.maximum.accumulate(curve.charge_mAh / divisor), curve.voltage_V, POINTS)
+        if curve.half.standing == "complete":
+            colour = colours(scale(ordinal(curve.half, by_pair)))
+            axes.plot(x, y, color=colour, lw=0.9)
+        else:
+            axes.plot(x, y, color=APART_COLOUR, lw=0.9, ls=(0, (3, 1.5)), zorder=3)
+
+
+def _plateaus(curves: Sequence[Curve]) -> tuple[float, float]:
+    """Where the readings are for most of the charge: nucleation and cut-off stand out of it."""
+    middles = [
+        curve.voltage_V[(curve.charge_mAh > 0.1 * top) & (curve.charge_mAh < 0.9 * top)]
+        for curve in curves
+        if (top := float(curve.charge_mAh[-1])) > 0
+    ]
+    inside = np.concatenate([*middles, [0.0]])
+    reach = 1.8 * max(float(np.percentile(np.abs(inside), 98)), 1e-3)
+    return (-reach if inside.min() < 0 else 0.0), (reach if inside.max() > 0 else 0.0)
+
+
+def _legend(axes: Axes, shown: Sequence[Half]) -> None:
+    words = sorted({APART[half.standing] for half in shown if half.standing != "complete"})
+    if words:
+        line = Line2D([], [], color=APART_COLOUR, lw=0.9, ls=(0, (3, 1.5)), label=", ".join(words))
+        axes.legend(handles=[line], loc="best")
+
+
+def _colour_bar(
+    figure: Figure, panels: Sequence[Axes], halves: Sequence[Half], by_pair: bool
+) -> None:
+    numbers = {ordinal(half, by_pair) for half in halves if half.standing == "complete"}
+    if len(numbers) < 2:
+        return
+    mapped = ScalarMappable(scale_of(halves, by_pair), cycle_colours())
+    bar = figure.colorbar(mapped, ax=list(panels), pad=0.02, aspect=30)
+    bar.set_label("Plating" if by_pair else "Cycle")
+    bar.ax.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    bar.ax.minorticks_off()

@@ -1,5 +1,6 @@
 """The journal's cycle figures as columns."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,8 +37,8 @@ def cycle_columns(record: Record) -> CycleColumns:
         cycle=_column(cycles, "cycle"),
         complete=np.array([cycle["complete"] is True for cycle in cycles], dtype=bool),
         classes=[text(cycle, "class") for cycle in cycles],
-        first_kind=text(firsts[0], "kind") if firsts else "",
-        second_kind=text(seconds[0], "kind") if seconds else "",
+        first_kind=kinds_of(cycles, "first"),
+        second_kind=kinds_of(cycles, "second"),
         first_mAh=_column(firsts, "charge_mAh"),
         second_mAh=_column(seconds, "charge_mAh"),
         first_V=_column(firsts, "mean_voltage_V"),
@@ -45,6 +46,12 @@ def cycle_columns(record: Record) -> CycleColumns:
         ce_percent=_column(cycles, "ce_percent"),
         u_ce_percent=_column(cycles, "u_ce_percent"),
     )
+
+
+def kinds_of(cycles: Sequence[Json], half: str) -> str:
+    """What this half is called, the commonest first: conditioning may charge, cycles strip."""
+    counts = Counter(text(part(cycle, half), "kind") for cycle in cycles)
+    return " or ".join(kind for kind, _ in counts.most_common() if kind)
 
 
 def _column(rows: "Sequence[Json] | Sequence[object]", name: str) -> Floats:

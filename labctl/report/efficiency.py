@@ -33,14 +33,14 @@ def efficiency(record: Record) -> Picture | Missing:
 
 
 def _caption(columns: CycleColumns) -> str:
-    told = "Bars" if columns.cycle.size <= MANY else "The band"
+    told = "bars" if columns.cycle.size <= MANY else "the band"
     caption = (
         f"Above, Coulombic efficiency ({columns.second_kind} over {columns.first_kind}); {told} "
-        "show u(CE), k = 2, from the instrument's accuracy. Below, the charge of both halves."
+        "for u(CE), k = 2, from the instrument's accuracy. Below, the charge of both halves."
     )
-    lowest = _view(columns)[0]
-    if np.any(columns.ce_percent < lowest):
-        caption += " Arrows at the lower edge stand for cycles below the scale, with their CE."
+    low, high = _view(columns)
+    if np.any((columns.ce_percent < low) | (columns.ce_percent > high)):
+        caption += " Triangles at an edge: cycles outside the scale."
     if not columns.complete.all():
         caption += " Crosses: interrupted cycles, which have no CE."
     return caption
@@ -53,11 +53,11 @@ def _draw_ce(axes: Axes, columns: CycleColumns) -> None:
         _band(axes, columns)
     for group_class, marker in canvas.MARKERS.items():
         chosen = np.array([each == group_class for each in columns.classes])
-        chosen &= np.isfinite(columns.ce_percent) & (columns.ce_percent >= low)
+        chosen &= (columns.ce_percent >= low) & (columns.ce_percent <= high)
         if chosen.any():
             _points(axes, columns, chosen, marker, group_class)
     axes.set_ylim(low, high)
-    _arrows(axes, columns, low)
+    _arrows(axes, columns, low, high)
     axes.set_ylabel("CE (%)")
     if len(set(columns.classes)) > 1:
         axes.legend(handles=_class_handles(columns), loc="best")
@@ -87,19 +87,20 @@ def _band(axes: Axes, columns: CycleColumns) -> None:
     axes.fill_between(x, y - u, y + u, color="0.8", lw=0, zorder=1)
 
 
-def _arrows(axes: Axes, columns: CycleColumns, low: float) -> None:
-    below = np.flatnonzero(columns.ce_percent < low)
+def _arrows(axes: Axes, columns: CycleColumns, low: float, high: float) -> None:
+    """Cycles outside the scale stand at its edge."""
     edge = axes.get_xaxis_transform()
-    axes.plot(
-        columns.cycle[below], np.full(below.size, 0.05), "v", color=CE_COLOUR, ms=4, transform=edge
-    )
-    if below.size <= 3:
-        for row in below:
+    outside = ((columns.ce_percent < low, "v", 0.05), (columns.ce_percent > high, "^", 0.95))
+    for chosen, marker, place in outside:
+        rows = np.flatnonzero(chosen)
+        places = np.full(rows.size, place)
+        axes.plot(columns.cycle[rows], places, marker, color=CE_COLOUR, ms=3.5, transform=edge)
+        for row in rows if rows.size <= 2 else ():
             axes.annotate(
                 f"{columns.ce_percent[row]:.1f} %",
-                (columns.cycle[row], 0.05),
+                (columns.cycle[row], place),
                 xycoords=edge,
-                xytext=(5, -1),
+                xytext=(4, -1),
                 textcoords="offset points",
                 fontsize=6,
                 va="center",
@@ -107,14 +108,18 @@ def _arrows(axes: Axes, columns: CycleColumns, low: float) -> None:
 
 
 def _view(columns: CycleColumns) -> tuple[float, float]:
-    """A range that shows what most cycles do: a conditioning cycle at 0 % would flatten them."""
-    ce = columns.ce_percent[np.isfinite(columns.ce_percent)]
+    """A range that shows what the cycles do: a conditioning cycle at 0 % would flatten them."""
+    counted = np.array([each in ("cycle", "formation") for each in columns.classes])
+    known = np.isfinite(columns.ce_percent)
+    if (counted & known).any():
+        known &= counted
+    ce, u = columns.ce_percent[known], np.nan_to_num(columns.u_ce_percent[known])
     if not ce.size:
         return 0.0, 105.0
-    u = np.nan_to_num(columns.u_ce_percent[np.isfinite(columns.ce_percent)])
     middle = float(np.median(ce))
     reach = max(4.0 * float(np.median(np.abs(ce - middle))), 3.0)
     inside = np.abs(ce - middle) <= 3.0 * reach
+    u = np.minimum(u, 2.0 * reach)
     low, high = float((ce - u)[inside].min()), float((ce + u)[inside].max())
     high = max(high, 100.0) if high > 97.0 else high
     room = max(0.08 * (high - low), 0.02)
@@ -133,7 +138,7 @@ def _draw_capacity(axes: Axes, columns: CycleColumns, area_cm2: float | None) ->
         axes.plot([], [], "o", ms=3.5, mfc="white" if is_open else colour, color=colour, label=kind)
     axes.set_ylim(*_from_zero(np.concatenate([columns.first_mAh, columns.second_mAh]) / divisor))
     axes.set_ylabel(canvas.capacity_word(area_cm2).replace(" (", "\n("))
-    axes.legend(loc="lower left", ncols=2)
+    axes.legend(loc="best", ncols=2, columnspacing=1.0)
 
 
 def _capacity_points(

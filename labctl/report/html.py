@@ -2,7 +2,8 @@
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import zip_longest
 
 from labctl.show.values import figure
 
@@ -44,9 +45,16 @@ def text_cell(value: object) -> str:
     return f'<td class="text">{escaped(value)}</td>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], **attributes: str) -> str:
-    """A table from finished cells; it scrolls by itself where it is wider than the page."""
-    top = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], **attributes: str) -> str:
+    """A table from finished cells; it scrolls by itself where it is wider than the page.
+
+    A column's head stands as its first cell does.
+    """
+    kinds = [' class="text"' if cell.startswith('<td class="text"') else "" for cell in rows[0]]
+    top = "".join(
+        f'<th scope="col"{kind}>{escaped(name)}</th>'
+        for name, kind in zip_longest(head, kinds[: len(head)], fillvalue="")
+    )
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     inside = element("table", f"<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>")
     return element("div", inside, class_="wide", **attributes)

@@ -8,14 +8,12 @@ from pathlib import Path
 
 from labctl.report import tables
 from labctl.report.canvas import MARK_LINE
-from labctl.report.html import element, escaped, plain
+from labctl.report.html import element, escaped
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Record
 from labctl.show.run import flat, iso_time
 from labctl.show.values import number, part, text
 from labctl.show.words import duration_text
-
-SUMMED = ("completed",)
 
 
 def page_of(
@@ -109,7 +107,7 @@ def _figure(picture: Picture, path: Path, mark: str) -> str:
     source = f"data:image/svg+xml;base64,{data}"
     image = f'<img alt="{escaped(mark + picture.title)}" src="{source}">'
     caption = element(
-        "figcaption", element("strong", escaped(picture.title)), escaped(mark + picture.caption)
+        "figcaption", element("strong", escaped(picture.title)), escaped(picture.caption)
     )
     return element("figure", image, caption, id=picture.name)
 
@@ -125,4 +123,4 @@ def _sources(record: Record) -> Iterator[str]:
         if written:
             digest = hashlib.sha256(written.encode()).hexdigest()
             summary = element("summary", escaped(f"{name} as it was run (SHA-256 {digest[:16]}…)"))
-            yield element("details", summary, element("pre", escaped(plain(written))))
+            yield element("details", summary, element("pre", escaped(written)))

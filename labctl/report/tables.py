@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from labctl.report.cycles import kinds_of
 from labctl.report.html import element, escaped, number_cell, table, text_cell
 from labctl.report.record import Record
 from labctl.show.figures import Json
@@ -19,7 +20,7 @@ def cycles_table(record: Record) -> str:
     cycles = record.figures["cycles"]
     if not cycles:
         return element("p", "The run has no cycle yet.")
-    kinds = [text(part(cycles[0], half), "kind") for half in ("first", "second")]
+    kinds = [kinds_of(cycles, half) for half in ("first", "second")]
     head = ["cycle", "class", "group", *_half_heads(kinds, record), "CE (%)", "u(CE) (%)", "flags"]
     rows = [
         [
@@ -68,7 +69,7 @@ def apart_table(record: Record) -> str:
             text_cell(str(half["role"]).replace("_", "-")),
             text_cell(half["kind"]),
             text_cell(half["group"] or ""),
-            number_cell(number(half, "charge_mAh"), ".4f"),
+            number_cell(number(half, "charge_mAh"), "#.5g"),
         ]
         for half in halves
     ]
@@ -88,12 +89,16 @@ def ends_summary(record: Record) -> str:
         [text_cell(step), text_cell(ended), text_cell(reason), number_cell(float(count), ".0f")]
         for (step, ended, reason), count in counts.items()
     ]
+    if not rows:
+        return element("p", "No step has ended yet.")
     return table(["step", "ended by", "which was", "times"], rows, id="ends-summary")
 
 
 def ends_table(record: Record) -> str:
     """Every step's end and every alarm between them, folded away; the middle of many left out."""
     entries = [entry for entry in why_document(record.events) if entry["kind"] != "run"]
+    if not entries:
+        return ""
     half = MOST_STEPS // 2
     left_out = max(len(entries) - MOST_STEPS, 0)
     rows = [_end_row(entry) for entry in (entries[:half] if left_out else entries)]
@@ -122,7 +127,7 @@ def _end_row(entry: Mapping[str, object]) -> list[str]:
         text_cell(text(entry, "ended")),
         text_cell(text(entry, "reason")),
         text_cell(duration_text(number(entry, "duration_s") or 0.0)),
-        number_cell(scaled(entry, "capacity_Ah", 1e3), ".4f"),
+        number_cell(scaled(entry, "capacity_Ah", 1e3), "#.5g"),
         number_cell(number(entry, "voltage_V") if voltage_V is None else voltage_V, ".4f"),
         text_cell("; ".join(_runner_up(other) for other in _others(entry))),
     ]
@@ -149,10 +154,10 @@ def _half_cells(row: Json, record: Record) -> list[str]:
     cells = []
     for name in ("first", "second"):
         charge_mAh = number(part(row, name), "charge_mAh")
-        cells.append(number_cell(charge_mAh, ".4f"))
+        cells.append(number_cell(charge_mAh, "#.5g"))
         if record.area_cm2 is not None:
             areal = None if charge_mAh is None else charge_mAh / record.area_cm2
-            cells.append(number_cell(areal, ".4f"))
+            cells.append(number_cell(areal, "#.5g"))
     return cells
 
 

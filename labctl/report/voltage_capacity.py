@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from labctl.report import canvas
+from labctl.report.colours import cycle_colours
 from labctl.report.decimate import extremes, spread
 from labctl.report.halves import Half
 from labctl.report.picture import Missing, Picture
@@ -81,12 +81,6 @@ def chosen(halves: Sequence[Half]) -> tuple[list[Half], int]:
     apart = [half for half in halves if half.standing != "complete"]
     drawn = [half for half in whole if ordinal(half, by_pair) in wanted]
     return drawn + [apart[i] for i in spread(len(apart), 6)], len(numbers)
-
-
-def cycle_colours() -> Colormap:
-    """Dark to bright without the yellow end, which does not show on white."""
-    viridis = matplotlib.colormaps["viridis"]
-    return LinearSegmentedColormap.from_list("cycles", viridis(np.linspace(0.0, 0.88, 128)))
 
 
 def scale_of(halves: Sequence[Half], by_pair: bool) -> Normalize:

@@ -8,8 +8,10 @@ from labctl.export.files import file_stem, written_whole
 from labctl.report.canvas import MARK_LINE, save
 from labctl.report.efficiency import efficiency
 from labctl.report.inventory import inventory
+from labctl.report.nucleation import nucleation
 from labctl.report.page import page_of
 from labctl.report.picture import Missing, Picture
+from labctl.report.polarisation import polarisation
 from labctl.report.record import Record, read_record
 from labctl.report.time_course import time_course
 from labctl.report.voltage_capacity import voltage_capacity
@@ -18,7 +20,9 @@ FIGURES: tuple[Callable[[Record], Picture | Missing], ...] = (
     efficiency,
     voltage_capacity,
     time_course,
+    nucleation,
     inventory,
+    polarisation,
 )
 
 

@@ -152,7 +152,6 @@ class _Keithley24xx:
         except BadReply:
             self._link.distrust()
             raise
-        self._device_s = None
         self._program = new
         return time_s
 
@@ -308,8 +307,10 @@ class _Keithley24xx:
 
     def _reading(self, answer: Answer, program: Program) -> Reading:
         measured = self._DIALECT.measured(answer.data, program)
-        if measured.device_s == self._device_s:
-            raise InvalidReading(f"the reading before, once more: {answer.data!r}")
+        if self._device_s is not None and measured.device_s <= self._device_s:
+            # a late reply; or the instrument's clock began anew, and the next reading is later
+            self._device_s = measured.device_s
+            raise InvalidReading(f"no later than the reading before: {answer.data!r}")
         voltage, current = program.voltage.full_scale, program.current.full_scale
         if (
             abs(measured.voltage_V) > BEYOND_RANGE * voltage

@@ -393,8 +393,23 @@ async def test_a_reply_that_comes_twice_is_no_second_reading():
         await smu.open()
         await smu.apply(Setpoint("rest"), GUARD)
         await smu.read()
-        with pytest.raises(InvalidReading, match="once more"):
+        with pytest.raises(InvalidReading, match="no later"):
             await smu.read()
+
+
+async def test_a_late_reply_is_no_reading_and_a_clock_that_began_anew_costs_one():
+    later, earlier = (GOOD.replace("+1.000000E+00", f"+{n}.000000E+00") for n in (5, 2))
+    after = earlier.replace("+2.0", "+2.1")
+    again = [("*IDN?", IDN_2400), (":READ?", after)]
+    script = [*OPEN_2400, *REST_2400, (":READ?", later), (":READ?", earlier), *again]
+    async with expect(script) as link:
+        smu = Keithley2400(link)
+        await smu.open()
+        await smu.apply(Setpoint("rest"), GUARD)
+        await smu.read()
+        with pytest.raises(InvalidReading, match="no later"):
+            await smu.read()
+        assert (await smu.read()).current_A == pytest.approx(1e-9)
 
 
 async def test_an_output_that_stays_on_is_unknown_not_off():

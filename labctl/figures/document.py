@@ -151,17 +151,15 @@ def _span_json(span: Sequence[Cycle], pairs: Pairs) -> Json:
         "path": None,
         "pair": "total",
         "complete": True,
-        "first": {
-            "kind": pairs.kind(span[0].first),
-            "charge_mAh": 1e3 * sum(a for a, _ in charges),
-        },
-        "second": {
-            "kind": pairs.kind(span[0].second),
-            "charge_mAh": 1e3 * sum(b for _, b in charges),
-        },
+        "first": _sum_json(pairs.kind(span[0].first), [first for first, _ in charges]),
+        "second": _sum_json(pairs.kind(span[0].second), [second for _, second in charges]),
         "ce_percent": _percent(charge_summed(charges)),
         "u_ce_percent": None,
     }
+
+
+def _sum_json(kind: str, charges_Ah: Sequence[float]) -> Json:
+    return {"kind": kind, "charge_mAh": 1e3 * sum(charges_Ah)}
 
 
 def _means_json(cycles: Sequence[Cycle]) -> Json:

@@ -47,6 +47,6 @@ def middle_V(half: Half) -> float | None:
 
 
 def symmetric_overpotential_V(charging: Half, discharging: Half) -> float | None:
-    """Half of (mean positive − mean negative voltage): what one electrode of a symmetric cell costs."""
+    """Half of (mean positive − mean negative voltage): of one electrode of a symmetric cell."""
     difference_V = polarisation_V(charging, discharging)
     return None if difference_V is None else difference_V / 2

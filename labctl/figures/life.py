@@ -31,7 +31,7 @@ def inventory_left(inventory: float, efficiencies: Sequence[float]) -> float:
 
 def efficiency_for(cycles: int, left: float = END_OF_LIFE) -> float:
     """The constant efficiency that leaves so much after so many cycles."""
-    return left ** (1.0 / cycles)
+    return math.pow(left, 1.0 / cycles)
 
 
 def full_cycles(reserve: float, cycled: float, efficiency: float) -> int | None:
@@ -48,4 +48,4 @@ def charge_of_cycle(number: int, reserve: float, cycled: float, efficiency: floa
     whole = full_cycles(reserve, cycled, efficiency)
     if whole is None or number <= whole:
         return cycled
-    return cycled * efficiency ** (number - whole)
+    return cycled * math.pow(efficiency, number - whole)

@@ -57,7 +57,7 @@ def test_each_commands_help_teaches_by_example(
         (("simulate", "bench.yaml", "--speed", "max"), "own clock"),
         (("broker", "--bind", "0.0.0.0"), "password file"),
         (("export", "none", "--to", "xlsx"), "xlsx"),
-        (("cycles", "foreign.csv"), "not in this version"),
+        (("cycles", "foreign.csv"), "foreign.csv: No such file"),
     ],
     ids=lambda value: " ".join(value[-3:]) if isinstance(value, tuple) else "",
 )

@@ -192,7 +192,7 @@ def _retentions(cycles: Sequence[Cycle], pairs: Pairs) -> list[float | None]:
         return [None for _ in cycles]
     given_Ah = [_given_back_Ah(cycle, pairs) for cycle in cycles]
     found = life.retention(given_Ah, _given_back_Ah(reference, pairs))
-    return [value if cycle.plausible else None for value, cycle in zip(found, cycles, strict=True)]
+    return [value if cycle.whole else None for value, cycle in zip(found, cycles, strict=True)]
 
 
 def _retention_json(cycles: Sequence[Cycle], pairs: Pairs) -> Json:

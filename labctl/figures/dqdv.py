@@ -85,7 +85,7 @@ def _masses(blocks: Sequence[Block], step_V: float) -> tuple[list[float], int]:
     if count > MOST_CELLS:
         raise ValueError(f"{count} cells of {step_V} V are too many")
     masses = [0.0] * count
-    for (_, mass), left, right in zip(blocks, edges, edges[1:], strict=True):
+    for (_, mass), (left, right) in zip(blocks, pairwise(edges), strict=True):
         _spread(masses, mass, left / step_V - low_cell, right / step_V - low_cell)
     return masses, low_cell
 

@@ -48,6 +48,12 @@ def cycle_columns(record: Record) -> CycleColumns:
     )
 
 
+def counting(classes: Sequence[str]) -> "np.typing.NDArray[np.bool_]":
+    """Which cycles speak for the cell: all, unless conditioning and supply are among others."""
+    chosen = np.array([each in ("cycle", "formation", "diagnostic") for each in classes], bool)
+    return chosen if chosen.any() else ~chosen
+
+
 def kinds_of(cycles: Sequence[Json], half: str) -> str:
     """What this half is called, the commonest first: conditioning may charge, cycles strip."""
     counts = Counter(text(part(cycle, half), "kind") for cycle in cycles)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from labctl.report import canvas
-from labctl.report.cycles import CycleColumns, cycle_columns
+from labctl.report.cycles import CycleColumns, counting, cycle_columns
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Floats, Record
 
@@ -109,10 +109,9 @@ def _arrows(axes: Axes, columns: CycleColumns, low: float, high: float) -> None:
 
 def _view(columns: CycleColumns) -> tuple[float, float]:
     """A range that shows what the cycles do: a conditioning cycle at 0 % would flatten them."""
-    counted = np.array([each in ("cycle", "formation") for each in columns.classes])
     known = np.isfinite(columns.ce_percent)
-    if (counted & known).any():
-        known &= counted
+    if (known & counting(columns.classes)).any():
+        known &= counting(columns.classes)
     ce, u = columns.ce_percent[known], np.nan_to_num(columns.u_ce_percent[known])
     if not ce.size:
         return 0.0, 105.0
@@ -151,9 +150,10 @@ def _capacity_points(
             charge[chosen],
             marker,
             color=colour,
-            mfc="white" if is_open else colour,
-            ms=1.6 if many else 3.5,
+            mfc="none" if is_open else colour,
+            ms=(1.6 if many else 3.5) + (1.4 if is_open and not many else 0.0),
             mew=0.8 if not many else 0.4,
+            zorder=3 if is_open else 2,
         )
     axes.plot(columns.cycle[~columns.complete], charge[~columns.complete], "x", color=colour)
 

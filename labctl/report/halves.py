@@ -16,10 +16,11 @@ CLASSES = ("conditioning", "formation", "supply", "cycle", "diagnostic")
 
 @dataclass(slots=True)
 class Half:
-    """Steps in one direction with only rests between them; `steps` are their counts.
+    """Steps in one direction with only rests between them.
 
-    `pair` counts the first halves of the run from 1, so that the portions of a reservoir test,
-    which are one cycle, can be told from each other.
+    `steps` are their counts, `holds` those of them that held a voltage. `pair` counts the first
+    halves of the run from 1, so that the portions of a reservoir test, which are one cycle, can
+    be told from each other.
     """
 
     kind: str
@@ -28,6 +29,7 @@ class Half:
     pair: int
     group_class: str
     steps: list[int] = field(default_factory=list)
+    holds: set[int] = field(default_factory=set)
     standing: Standing = "unfinished"
 
 
@@ -87,6 +89,8 @@ def _enter(
         walk.halves.append(walk.building)
         walk.waiting.append(walk.building)
     walk.building.steps.append(step)
+    if step_type in ("hold", "then_hold"):
+        walk.building.holds.add(step)
 
 
 def _kind(step_type: str, sign: int) -> str:

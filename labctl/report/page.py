@@ -34,6 +34,7 @@ def page_of(
         element("div", *(_figure(each, path, mark) for each, path in drawn), class_="figures"),
         *(_missing(each) for each in missing),
         element("h2", "Cycles"),
+        tables.means_table(record),
         tables.cycles_table(record),
         tables.apart_table(record),
         element("h2", "Groups"),

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labctl.report import canvas
-from labctl.report.cycles import cycle_columns
+from labctl.report.cycles import counting, cycle_columns
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Record
 
@@ -14,7 +14,12 @@ NAME, TITLE = "polarisation", "Mean voltages and polarisation against cycle"
 def polarisation(record: Record) -> Picture | Missing:
     """Charge-weighted means as the journal has them, and the difference of the two halves."""
     columns = cycle_columns(record)
-    whole = columns.complete & np.isfinite(columns.first_V) & np.isfinite(columns.second_V)
+    whole = (
+        counting(columns.classes)
+        & columns.complete
+        & np.isfinite(columns.first_V)
+        & np.isfinite(columns.second_V)
+    )
     if not whole.any():
         return Missing(NAME, TITLE, "no cycle is complete")
     cycle = columns.cycle[whole]
@@ -40,6 +45,6 @@ def polarisation(record: Record) -> Picture | Missing:
 
     caption = (
         "Charge-weighted mean voltages of the complete cycles' halves, and their distance, which "
-        "in a half cell is the hysteresis."
+        "in a half cell is the hysteresis. Conditioning and supply are left out."
     )
     return Picture(NAME, TITLE, caption, draw, height_cm=7.5)

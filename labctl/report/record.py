@@ -48,17 +48,18 @@ class Record:
     step_count: Floats
     net_Ah: Floats
 
-    def curve(self, half: Half) -> Curve:
+    def curve(self, half: Half, with_holds: bool = True) -> Curve:
         """The readings of a half cycle's steps, rests left out."""
-        spans = [self._rows_of(step) for step in half.steps]
-        rows = np.concatenate([np.arange(span.start, span.stop) for span in spans])
+        steps = [step for step in half.steps if with_holds or step not in half.holds]
+        spans = [self._rows_of(step) for step in steps]
+        rows = np.concatenate([np.arange(0), *(np.arange(s.start, s.stop) for s in spans)])
         # What drifts during the rests between the steps is not the half's.
         parts, passed = [], 0.0
         for span in spans:
             net = half.sign * (self.net_Ah[span] - self.net_Ah[span][:1])
             parts.append(passed + net)
             passed += float(net[-1]) if net.size else 0.0
-        charge_mAh = 1e3 * np.concatenate(parts)
+        charge_mAh = 1e3 * np.concatenate(parts) if parts else np.array([])
         return Curve(half, charge_mAh, self.voltage_V[rows], self.current_A[rows])
 
     def _rows_of(self, step: int) -> slice:

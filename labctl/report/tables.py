@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from labctl.report.cycles import kinds_of
 from labctl.report.html import element, escaped, number_cell, table, text_cell
+from labctl.report.means import summary_figures
 from labctl.report.record import Record
 from labctl.show.figures import Json
 from labctl.show.values import Data, number, part, scaled, text
@@ -35,6 +36,19 @@ def cycles_table(record: Record) -> str:
         for cycle in cycles
     ]
     return table(head, rows, id="cycles")
+
+
+def means_table(record: Record) -> str:
+    """The means over the cycles; empty where there are fewer than two."""
+    rows = [
+        [
+            text_cell(name),
+            text_cell(value) if isinstance(value, str) else number_cell(value, ".3f"),
+            text_cell(told),
+        ]
+        for name, value, told in summary_figures(record)
+    ]
+    return table(["", "", ""], rows, id="means") if rows else ""
 
 
 def groups_table(record: Record) -> str:

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from labctl.report import canvas
-from labctl.report.colours import cycle_colours
+from labctl.report.colours import cycle_bar, cycle_colours, cycle_scale
 from labctl.report.decimate import extremes, spread
 from labctl.report.halves import Half
 from labctl.report.picture import Missing, Picture
@@ -30,8 +27,8 @@ def voltage_capacity(record: Record) -> Picture | Missing:
     """Complete cycles in colour; lead-in, open and interrupted halves grey and dashed."""
     if not record.halves:
         return Missing(NAME, TITLE, "no current was driven")
-    shown, total = chosen(record.halves)
     by_pair = counts_pairs(record.halves)
+    shown, numbers = chosen(record.halves, by_pair)
     plating = record.kind in ("half", "symmetric") or any(
         half.kind in ("plate", "strip") for half in record.halves
     )
@@ -45,15 +42,15 @@ def voltage_capacity(record: Record) -> Picture | Missing:
         else:
             panels = [figure.subplots()]
         for axes in panels:
-            _draw_curves(axes, curves, record.area_cm2, by_pair)
+            _draw_curves(axes, curves, record.area_cm2, by_pair, numbers)
             axes.set_ylabel("Voltage (V)")
         panels[-1].set_xlabel(canvas.capacity_word(record.area_cm2))
         panels[-1].set_xlim(left=0.0)
         _legend(panels[0], shown)
-        _colour_bar(figure, panels, record.halves, by_pair)
+        cycle_bar(figure, panels, numbers, "Plating" if by_pair else "Cycle")
         figure.align_ylabels()
 
-    caption = f"{_drawn(shown, total, by_pair)} Charge counts from each half's start."
+    caption = f"{_drawn(shown, len(numbers), by_pair)} Charge counts from each half's start."
     if plating:
         caption += " Below, the plateaus enlarged; full range above."
     if any(half.standing != "complete" for half in shown):
@@ -72,21 +69,14 @@ def ordinal(half: Half, by_pair: bool) -> int:
     return half.pair if by_pair else half.cycle
 
 
-def chosen(halves: Sequence[Half]) -> tuple[list[Half], int]:
-    """The halves to draw, at most MOST cycles and the last halves apart; and of how many cycles."""
-    by_pair = counts_pairs(halves)
+def chosen(halves: Sequence[Half], by_pair: bool) -> tuple[list[Half], list[int]]:
+    """The halves to draw: at most MOST cycles and some halves apart; and all cycles' numbers."""
     whole = [half for half in halves if half.standing == "complete"]
     numbers = sorted({ordinal(half, by_pair) for half in whole})
     wanted = {numbers[i] for i in spread(len(numbers), MOST)}
     apart = [half for half in halves if half.standing != "complete"]
     drawn = [half for half in whole if ordinal(half, by_pair) in wanted]
-    return drawn + [apart[i] for i in spread(len(apart), 6)], len(numbers)
-
-
-def scale_of(halves: Sequence[Half], by_pair: bool) -> Normalize:
-    """Colours over all of the run's cycles, also those that are not drawn."""
-    numbers = [ordinal(half, by_pair) for half in halves if half.standing == "complete"] or [1]
-    return Normalize(min(numbers), max(max(numbers), min(numbers) + 1))
+    return drawn + [apart[i] for i in spread(len(apart), 6)], numbers
 
 
 def _drawn(shown: Sequence[Half], total: int, by_pair: bool) -> str:
@@ -98,11 +88,15 @@ def _drawn(shown: Sequence[Half], total: int, by_pair: bool) -> str:
 
 
 def _draw_curves(
-    axes: Axes, curves: Sequence[Curve], area_cm2: float | None, by_pair: bool
+    axes: Axes,
+    curves: Sequence[Curve],
+    area_cm2: float | None,
+    by_pair: bool,
+    numbers: Sequence[int],
 ) -> None:
     divisor, _ = canvas.per_area(area_cm2)
     colours = cycle_colours()
-    scale = scale_of([curve.half for curve in curves], by_pair)
+    scale = cycle_scale(numbers)
     for curve in curves:
         x, y = extremes(np.maximum.accumulate(curve.charge_mAh / divisor), curve.voltage_V, POINTS)
         if curve.half.standing == "complete":
@@ -129,16 +123,3 @@ def _legend(axes: Axes, shown: Sequence[Half]) -> None:
     if words:
         line = Line2D([], [], color=APART_COLOUR, lw=0.9, ls=(0, (3, 1.5)), label=", ".join(words))
         axes.legend(handles=[line], loc="best")
-
-
-def _colour_bar(
-    figure: Figure, panels: Sequence[Axes], halves: Sequence[Half], by_pair: bool
-) -> None:
-    numbers = {ordinal(half, by_pair) for half in halves if half.standing == "complete"}
-    if len(numbers) < 2:
-        return
-    mapped = ScalarMappable(scale_of(halves, by_pair), cycle_colours())
-    bar = figure.colorbar(mapped, ax=list(panels), pad=0.02, aspect=30)
-    bar.set_label("Plating" if by_pair else "Cycle")
-    bar.ax.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    bar.ax.minorticks_off()

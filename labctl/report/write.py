@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from labctl.export.files import file_stem, written_whole
 from labctl.report.canvas import MARK_LINE, save
+from labctl.report.differential import differential
 from labctl.report.efficiency import efficiency
 from labctl.report.inventory import inventory
 from labctl.report.nucleation import nucleation
@@ -23,6 +24,7 @@ FIGURES: tuple[Callable[[Record], Picture | Missing], ...] = (
     nucleation,
     inventory,
     polarisation,
+    differential,
 )
 
 

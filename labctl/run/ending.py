@@ -76,7 +76,8 @@ def exit_code_of(ended: Ended) -> int:
     if isinstance(ended.error, StorageFault):
         return STORAGE_FAULT
     code = EXIT_CODES[ended.outcome]
-    if code == 0 and ended.error is not None and not isinstance(ended.error, InstrumentError):
+    bug = isinstance(ended.error, Exception) and not isinstance(ended.error, InstrumentError)
+    if code == 0 and bug:
         return EXIT_CODES["error"]
     return code
 

@@ -186,7 +186,7 @@ class RunLoop:
         try:
             stopping = replace(_stopping(outcome, reason, error), time_s=off.time_s)
             told = merged(self._engine.hear(stopping), self._engine.hear(off))
-        except Exception as second:
+        except BaseException as second:
             reason = f"{reason}; then the engine failed too: {second}"
         else:
             if told.ended is not None:
@@ -197,7 +197,8 @@ class RunLoop:
     def _tell_last(self, answer: Answer) -> None:
         try:
             self._on_answer(answer)
-        except Exception as error:
+        except BaseException as error:
+            # the output is off already: nothing is left but to say how the run ended
             if self._error is None:
                 self._error = error
 

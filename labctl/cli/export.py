@@ -2,41 +2,65 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from cyclopts import Parameter
 
+from labctl.cli.check import CellOption, ParameterOption
+from labctl.cli.convert import WithoutOption, export_protocol
 from labctl.cli.exits import INTEGRITY, Refused
 from labctl.cli.options import DEFAULT_DATA, DataOption, RunName
 from labctl.cli.output import print_lines
 from labctl.journal import find_run
 
-Format = Literal["bdf-csv", "bdf-parquet", "csv", "cycles-csv"]
+DataFormat = Literal["bdf-csv", "bdf-parquet", "csv", "cycles-csv"]
+ProtocolFormat = Literal["unicycler", "neware", "biologic", "pybamm"]
+PROTOCOL_FORMATS = ("unicycler", "neware", "biologic", "pybamm")
 
 
 def export(
     run: RunName,
     /,
     *,
-    to: Annotated[Format, Parameter(help="Which data, in which form.")],
+    to: Annotated[
+        DataFormat | ProtocolFormat, Parameter(help="Which data, or protocol, in which form.")
+    ],
     output: Annotated[
         Path | None,
         Parameter(name=["-o", "--output"], help="File or folder; none: the run's folder."),
     ] = None,
+    cell: CellOption = None,
+    p: ParameterOption = None,
+    without: WithoutOption = None,
     data: DataOption = DEFAULT_DATA,
 ) -> int:
-    """Write a run's data to a file, and print where it is.
+    """Write a run's data, or its protocol for another program, to a file.
 
     `bdf-csv` and `bdf-parquet` are the Battery Data Format (LF Energy) with all columns;
     `csv` is a plain table in mAh and mAh/cm2 for Origin and Excel; `cycles-csv` has a row for
     each cycle. A BDF file is checked as soon as it is written: what is wrong with it is told,
     and the exit code is 6.
 
+    `unicycler`, `neware`, `biologic` and `pybamm` write the run's protocol, with its cell and
+    parameters, through the package aurora-unicycler (extra `unicycler`); with --cell, RUN is a
+    protocol instead (see `labctl convert --to`). What the form cannot say is an error naming it.
+
     For example:
 
         labctl export 20261123-1412 --to bdf-csv
         labctl export 20261123-1412 --to cycles-csv -o cycles.csv
+        labctl export 20261123-1412 --to unicycler -o protocol.json
+        labctl export cycling.yaml --cell lfp-graphite --to unicycler
     """
+    if to in PROTOCOL_FORMATS:
+        form = cast(ProtocolFormat, to)
+        return export_protocol(run, form, cell, p, without or (), output, data)
+    if cell is not None or p or without:
+        raise Refused(f"--cell, -p and --without belong to a protocol's form, not to {to}")
+    return _export_data(run, cast(DataFormat, to), output, data)
+
+
+def _export_data(run: str, to: DataFormat, output: Path | None, data: Path) -> int:
     from labctl import export as exports
 
     folder = find_run(data, run)

@@ -2,7 +2,7 @@
 
 from typing import Literal, Protocol
 
-from labctl_drivers.vocabulary import Guard, Opened, Ratings, Reading, Setpoint
+from labctl_drivers.vocabulary import Changed, Guard, Opened, Ratings, Reading, Setpoint
 
 Maturity = Literal["simulated", "bench"]
 
@@ -26,8 +26,8 @@ class Channel(Protocol):
         Raises WrongInstrument, LinkLost, LinkTimeout.
         """
 
-    async def apply(self, setpoint: Setpoint, guard: Guard) -> float:
-        """Drive the cell so from the returned time on (event-loop clock, s).
+    async def apply(self, setpoint: Setpoint, guard: Guard) -> Changed:
+        """Drive the cell so from the returned time on.
 
         The guard is programmed before anything that it has to bound. Raises OutOfRange before
         the output has changed when the instrument cannot do it, InstrumentRefused when it says no.

@@ -39,6 +39,7 @@ from labctl_drivers.keithley_24xx_models import SERIES_2400, SERIES_2450, Model
 from labctl_drivers.keithley_24xx_regulation import Program, program_for
 from labctl_drivers.link import Answer, Link
 from labctl_drivers.vocabulary import (
+    Changed,
     Guard,
     Identity,
     Opened,
@@ -131,7 +132,7 @@ class _Keithley24xx:
             await self._configure()
         return Opened(identity, output_was_on)
 
-    async def apply(self, setpoint: Setpoint, guard: Guard) -> float:
+    async def apply(self, setpoint: Setpoint, guard: Guard) -> Changed:
         """Drive the cell so from the returned time on.
 
         A rest holds from when the output before it went off. Raises OutOfRange before anything was
@@ -144,16 +145,16 @@ class _Keithley24xx:
         self._program = None
         try:
             if old is None or old.function != new.function or old.voltage != new.voltage:
-                time_s = await self._from_off(new)
+                changed = await self._from_off(new)
             elif new.function == "VOLT":
-                time_s = await self._in_place(old, new)
+                changed = await self._in_place(old, new)
             else:
-                time_s = await self._output(on=True)
+                changed = await self._output(on=True)
         except BadReply:
             self._link.distrust()
             raise
         self._program = new
-        return time_s
+        return changed
 
     async def read(self) -> Reading:
         """Measure voltage and current. Raises InvalidReading, OutputLost and the link's errors."""
@@ -258,11 +259,11 @@ class _Keithley24xx:
             with contextlib.suppress(LinkError):
                 await self._link.shout(line.encode())
 
-    async def _from_off(self, new: Program) -> float:
+    async def _from_off(self, new: Program) -> Changed:
         if not self._configured:
             # the off state that somebody else chose may discharge the cell
             await self._write(self._DIALECT.HIGH_IMPEDANCE)
-        off_s = await self._output(await self._write(OFF), on=False)
+        off = await self._output(await self._write(OFF), on=False)
         if not self._configured:
             await self._configure()
         most = new.limit
@@ -272,11 +273,11 @@ class _Keithley24xx:
             await self._write(line)
         await self._check_queue("settings")
         await self._verify(new)
-        on_s = await self._output(await self._write(ON), on=True)
+        on = await self._output(await self._write(ON), on=True)
         await self._check_queue(ON)
-        return on_s if new.function == "VOLT" else off_s
+        return on if new.function == "VOLT" else off
 
-    async def _in_place(self, old: Program, new: Program) -> float:
+    async def _in_place(self, old: Program, new: Program) -> Changed:
         line = self._DIALECT.change(old, new)
         sent_s = await self._write(line)
         query = self._DIALECT.level_query(new.function).encode()
@@ -284,10 +285,10 @@ class _Keithley24xx:
         await self._check_queue(line)
         await self._verify(new)
         await self._output(on=True)
-        return (sent_s + answer.received_s) / 2
+        return _between(sent_s, answer.received_s)
 
-    async def _output(self, sent_s: float | None = None, *, on: bool) -> float:
-        """Confirm the output's state; the midpoint between sending and that.
+    async def _output(self, sent_s: float | None = None, *, on: bool) -> Changed:
+        """Confirm the output's state; it changed between sending and that.
 
         Raises InstrumentRefused.
         """
@@ -296,7 +297,7 @@ class _Keithley24xx:
             line = ON if on else OFF
             await self._check_queue(line)
             raise InstrumentRefused(0, f"the output is {'off' if on else 'on'}", line)
-        return ((answer.sent_s if sent_s is None else sent_s) + answer.received_s) / 2
+        return _between(answer.sent_s if sent_s is None else sent_s, answer.received_s)
 
     async def _verify(self, program: Program) -> None:
         expected = self._DIALECT.expected(program, self._options)
@@ -357,6 +358,10 @@ class _Keithley24xx:
                 first = entry
         if first is not None:
             raise InstrumentRefused(first.code, first.text, after)
+
+
+def _between(sent_s: float, received_s: float) -> Changed:
+    return Changed((sent_s + received_s) / 2, (received_s - sent_s) / 2)
 
 
 class Keithley2400(_Keithley24xx):

@@ -43,6 +43,16 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """When the output changed, on the event loop's clock: the midpoint of the two moments between
+    which it did, and half their distance, s.
+    """
+
+    time_s: float
+    time_error_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One measurement that parsed whole; anything else is no reading but an error.
 

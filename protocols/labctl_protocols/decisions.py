@@ -11,9 +11,13 @@ Outcome = Literal["completed", "stopped", "limit", "detector", "fault", "error",
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The output has changed to what was commanded; it holds from `time_s` on."""
+    """The output has changed to what was commanded; it holds from `time_s` on.
+
+    `time_error_s` is by how much that moment may be another.
+    """
 
     time_s: float
+    time_error_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 gap's charge belongs to the step that ended.
 """
 
+import math
 from collections.abc import Callable
 
 from labctl_drivers.vocabulary import Guard, Ratings, Reading, Setpoint
@@ -71,8 +72,8 @@ class Engine:
         match heard:
             case Reading():
                 return self._on_reading(heard)
-            case Applied(time_s):
-                self._output_changed(time_s)
+            case Applied(time_s, time_error_s):
+                self._output_changed(time_s, time_error_s)
                 if self.state.phase == "start":
                     self.tell("output", {"on": True, "read_back": self.ratings.readback})
                 if self.state.phase == "beginning":
@@ -212,7 +213,7 @@ class Engine:
             account.add(charge, energy, dt, reading.current_range_A)
             half_width = 0.5 * (reading.current_A - before_A) * dt
             if last is None:
-                half_width = reading.current_A * reading.time_error_s
+                half_width = reading.current_A * max(reading.time_error_s, output.since_error_s)
             account.variance_As2 += half_width * half_width / 3.0
             self._count(charge, energy, step.metal)
         output.earlier, output.before = output.before, last
@@ -246,15 +247,20 @@ class Engine:
         while len(trail) > 2 and trail[1][0] <= oldest:
             del trail[0]
 
-    def _output_changed(self, time_s: float) -> None:
+    def _output_changed(self, time_s: float, error_s: float = 0.0) -> None:
         """The old output went on until now: enter the gap, then tell what was waiting for it."""
         state, last = self.state, self.state.output.now
         state.now_s = max(state.now_s, time_s)
         if last is not None:
             self._gap(time_s, last.voltage_V, last.current_A)
+            if state.output.driven and self._drives_next:
+                # the same wrong moment, once too much and once too little: in a ratio they add up
+                error_s *= math.sqrt(2.0)
+            for account in self._gap_receivers:
+                account.variance_As2 += (last.current_A * error_s) ** 2 / 3.0
         self._gap_receivers = []
         state.awaiting = False
-        state.output = Output(since_s=time_s, driven=self._drives_next)
+        state.output = Output(time_s, error_s, self._drives_next)
         state.trail, state.trail_s = [], 0.0
         self.flush()
 

@@ -44,10 +44,12 @@ class StepState:
 class Output:
     """What the instrument has been told: since when, and whether it drives the cell.
 
+    `since_error_s`: by how much that moment may be another, as it counts in a ratio of halves.
     `unrecorded`: the last reading, where it did not become a row.
     """
 
     since_s: float = 0.0
+    since_error_s: float = 0.0
     driven: bool = False
     earlier: Sample | None = None
     before: Sample | None = None

@@ -189,8 +189,10 @@ async def test_times_of_readings_and_changes_never_go_back(which):
     times = []
     for setpoint in STEPS:
         before = asyncio.get_running_loop().time()
-        times.append(await smu.apply(setpoint, GUARD))
-        assert before <= times[-1] <= asyncio.get_running_loop().time()
+        changed = await smu.apply(setpoint, GUARD)
+        times.append(changed.time_s)
+        assert before <= changed.time_s - changed.time_error_s
+        assert changed.time_s + changed.time_error_s <= asyncio.get_running_loop().time()
         for _ in range(2):
             reading = await smu.read()
             times.append(reading.time_s)

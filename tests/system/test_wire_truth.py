@@ -1,4 +1,4 @@
-"""What is in the journal is what was on the wire, digit by digit."""
+"""What is in the journal is what was on the wire, digit by digit, and as late as it came."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -167,3 +167,80 @@ def test_an_implausible_reading_is_refused(
     assert run.rows[-1].discharging_Ah == pytest.approx(clean.rows[-1].discharging_Ah, rel=1e-5)
     discarded = [line for line in run.lines() if repr(run.wire.passed)[2:-3] in line]
     assert len(discarded) == 1, "it was on the wire"
+
+
+REVERSAL = """
+name: one-reversal
+cell: {kind: half, metal: Na}
+limits: {voltage: -0.5 V .. 1.5 V, current: 5 mA}
+steps:
+  - rest: 1 min
+  - group: pair
+    pair: total
+    steps:
+      - plate: 0.5 mA/cm2 until 2 min
+      - strip: 0.5 mA/cm2 until 1 min
+"""
+DELAY_S = 0.9
+
+
+class LateWire:
+    """Answers a query late that comes right after a new level was written with the output on."""
+
+    def __init__(self, firmware: Firmware, delay_s: float) -> None:
+        self._firmware = firmware
+        self._delay_s = delay_s
+        self._reversed = False
+        self.delayed = 0
+
+    def feed(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
+        """Pass the bytes on; the replies to that query come later."""
+        replies = self._firmware.feed(data, now)
+        if b":SOUR:VOLT:ILIM" in data and b":SOUR:VOLT:LEV" in data and b"?" not in data:
+            self._reversed = True
+        elif self._reversed and replies:
+            self._reversed = False
+            self.delayed += 1
+            return [(when + self._delay_s, reply) for when, reply in replies]
+        return replies
+
+    def advance(self, now: float) -> None:
+        """Let time pass."""
+        self._firmware.advance(now)
+
+
+def reversal(folder: Path, patch: pytest.MonkeyPatch, delay_s: float) -> RunResult:
+    folder.mkdir()
+    protocol = folder / "one-reversal.yaml"
+    protocol.write_text(REVERSAL, encoding="utf-8")
+    wires = []
+    make_twin = conducting.make_twin
+
+    def make_late(*given: Any, **named: Any) -> Twin:
+        twin = make_twin(*given, **named)
+        wires.append(LateWire(twin.firmware, delay_s))
+        return replace(twin, firmware=wires[0])
+
+    with patch.context() as within:
+        within.setattr(conducting, "make_twin", make_late)
+        result = running.run(protocol, "na-cu-half", folder, model=running.EXACT)
+    assert wires[0].delayed == 1
+    return result
+
+
+def test_a_late_answer_makes_the_figure_less_certain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the current turned is known to the delay: that is in u(CE), by hand."""
+    prompt = reversal(tmp_path / "prompt", monkeypatch, 0.0)
+    late = reversal(tmp_path / "late", monkeypatch, DELAY_S)
+    before, after = (running.group(each.groups, "pair") for each in (prompt, late))
+    ledger = running.model_group(late, "pair")
+    error = abs(after["ce_percent"] - ledger["ce_percent"])
+    assert error > before["u_ce_percent"], "it has to matter"
+    assert error <= after["u_ce_percent"]
+    # half the delay of 120 s too much in one half and too little in the other; uniform; k = 2
+    ce, part = after["ce_percent"] / 100, DELAY_S / 2 / 120
+    by_hand = 2 * 100 * part * (2 * (1 + ce**2) / 3) ** 0.5
+    added = (after["u_ce_percent"] ** 2 - before["u_ce_percent"] ** 2) ** 0.5
+    assert added == pytest.approx(by_hand, rel=0.03)

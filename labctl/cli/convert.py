@@ -144,18 +144,23 @@ def write_foreign(
         raise Refused(str(error)) from error
     if form == "pybamm":
         notes = (*notes, "PyBaMM's strings hold neither limits nor a recording rule")
-    deliver(text, notes, output)
+    # EC-Lab reads its files in Windows' Western code page
+    deliver(text, notes, output, "cp1252" if form == "biologic" else "utf-8")
 
 
-def deliver(text: str, notes: Sequence[str], output: Path | None) -> None:
+def deliver(text: str, notes: Sequence[str], output: Path | None, encoding: str = "utf-8") -> None:
     """The text whole to its file, or to standard output; notes to standard error."""
     if output is None:
         sys.stdout.write(text)
     else:
         from labctl.export.files import written_whole
 
+        try:
+            data = text.encode(encoding)
+        except UnicodeEncodeError as error:
+            raise Refused(f"{output}: `{text[error.start]}` is not in {encoding}") from error
         with written_whole(output) as path:
-            path.write_text(text, encoding="utf-8", newline="\n")
+            path.write_bytes(data)
         print_lines([str(output)])
     for note in notes:
         print(f"labctl: note: {note}", file=sys.stderr)

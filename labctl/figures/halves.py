@@ -31,7 +31,8 @@ class Half:
     Charges, energies unsigned in the direction of the current; energy is negative where a current
     flows into a cell below 0 V. `rows` are places in the recording. `widest_gap_Ah` is the
     greatest charge that one gap between its readings carries, `edges_Ah` what was shared out by
-    halves because nobody recorded when a step began.
+    halves because nobody recorded when a step began. `closing_V` was read right after the last
+    driven reading: where a source holds the cut-off, the current has collapsed by then.
     """
 
     sign: int
@@ -45,6 +46,7 @@ class Half:
     end_s: float = 0.0
     widest_gap_Ah: float = 0.0
     edges_Ah: float = 0.0
+    closing_V: float | None = None
 
     @property
     def mean_voltage_V(self) -> float | None:
@@ -54,7 +56,9 @@ class Half:
     @property
     def reached_V(self) -> float:
         """The voltage furthest in the current's direction."""
-        return max(self.voltage_V) if self.sign > 0 else min(self.voltage_V)
+        furthest = max if self.sign > 0 else min
+        reached = furthest(self.voltage_V)
+        return reached if self.closing_V is None else furthest(reached, self.closing_V)
 
     def enter(self, share: Share, at_edge: bool) -> None:
         """Take what passed beside one of its readings."""
@@ -85,6 +89,7 @@ class Half:
         self.energy_Wh += later.energy_Wh
         self.duration_s += later.duration_s
         self.end_s = later.end_s
+        self.closing_V = later.closing_V
         self.widest_gap_Ah = max(self.widest_gap_Ah, later.widest_gap_Ah)
         self.edges_Ah += later.edges_Ah
 
@@ -136,6 +141,7 @@ def _runs(
         at_edge = open_edges and k > 0 and driven[k] != driven[k - 1]
         if half is not None and driven[k - 1]:
             half.enter(before, at_edge)
+            half.closing_V = None if driven[k] else recording.voltage_V[k]
         if not driven[k]:
             continue
         if half is None or driven[k] != half.sign:

@@ -30,8 +30,8 @@ MACHINE_NAMES = {
     SIMULATED: "simulated",
 }
 ENDINGS = (".csv", ".bdf", ".parquet")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?")
 SENTINEL = 1e30
 """±9.9e37 and 9.91e37 are how instruments say "overflow" and "not a number"."""
 EARLIEST_UNIX, LATEST_UNIX = 946_684_800.0, 4_102_444_800.0

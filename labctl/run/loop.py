@@ -117,9 +117,7 @@ class RunLoop:
         except InstrumentError as error:
             return self._fault(error)
         longest_s = self._channel.ratings.safe_within_s * (self._speed or 1.0)
-        return self._asleep(began_s + longest_s) or Applied(
-            changed.time_s, changed.time_error_s
-        )
+        return self._asleep(began_s + longest_s) or Applied(changed.time_s, changed.time_error_s)
 
     async def _next_reading(self, due_s: float) -> Heard:
         period_s = due_s - asyncio.get_running_loop().time()

@@ -137,6 +137,8 @@ def test_a_discharge_that_ended_early_is_flagged_and_one_cut_by_the_files_end_ha
     assert [cycle["complete"] for cycle in found["cycles"]] == [True, True, True, False]
     assert found["cycles"][3]["ce_percent"] is None
     assert found["means"]["cycles"] == [1, 3]
+    retained = [cycle["retention_percent"] for cycle in found["cycles"]]
+    assert retained == [pytest.approx(100), None, pytest.approx(100), None]
 
 
 def test_a_second_window_is_a_cut_off_too() -> None:

@@ -36,6 +36,13 @@ def test_dcir_after_a_stated_time(after_s: float) -> None:
     assert found.change_A == pytest.approx(-0.01)
 
 
+def test_dcir_counts_from_the_first_reading_at_the_new_current() -> None:
+    recording = Recording([0, 5, 6, 7], [3.5, 3.48, 3.47, 3.46], [0, -0.01, -0.01, -0.01])
+    found = direct_resistance(recording, 0, 1.0)
+    assert found is not None
+    assert found.resistance_ohm == pytest.approx(3.0)
+
+
 def test_no_dcir_beyond_the_pulse_or_the_recording() -> None:
     recording = hppc()
     start, end = current_changes(recording, 0.005)
@@ -77,6 +84,7 @@ def test_gitt_gives_the_diffusion_coefficient_that_made_the_pulse() -> None:
     slope = relaxed / tau_s * 2 * length / math.sqrt(math.pi * diffusion)
     times = [10.0 * n for n in range(61)]
     volts = [3.4 + 0.02 + slope * math.sqrt(t) for t in times]
+    volts[:2] = [3.4, 3.4]  # charge transfer has not settled
     found = pulse(3.4, times, volts, 3.4 + relaxed, skip_s=20)
     assert found is not None
     assert found.diffusion_m2_per_s(length) == pytest.approx(diffusion)

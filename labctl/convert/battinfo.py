@@ -16,7 +16,7 @@ from labctl.convert.battinfo_values import (
     terminations,
 )
 from labctl.convert.context import Context, count, items, members, text
-from labctl.convert.draft import Draft, Drive, Item, Loop, joined
+from labctl.convert.draft import Draft, Drive, Item, Loop, Mark, joined
 from labctl.convert.head import TEMPERATURES, limits_of, record_of
 from labctl.convert.places import Node
 
@@ -40,7 +40,7 @@ def read_battinfo(root: Node, ctx: Context) -> Draft | None:
             ctx.refuse(node.where, node.path, "labctl sets no such condition in this version")
     method = root.get("method")
     steps = [step for node in items(method, ctx) if (step := _step(node, ctx)) is not None]
-    if not steps and not ctx.problems.found:
+    if not steps and not ctx.noted:
         ctx.wrong((method or root).where, "method: no steps")
     safety, record = root.get("safety"), root.get("record")
     name, title, source = _described(root, ctx)
@@ -74,6 +74,7 @@ def _described(root: Node, ctx: Context) -> tuple[str, str, str]:
 
 
 def _step(node: Node, ctx: Context) -> Item | None:
+    ctx.begin()
     if not members(node, STEP, ctx):
         return None
     mode = text(node.get("mode"), ctx)
@@ -87,9 +88,9 @@ def _step(node: Node, ctx: Context) -> Item | None:
         if mode in ("eis", "scan"):
             verb = "impedance" if mode == "eis" else "sweep"
             ctx.refuse(node.where, node.path, f"mode {mode}: `{verb}` is not in this version")
-        else:
-            known = ", ".join([*MODES, "eis", "scan"])
-            ctx.wrong(node.where, f"{node.path}: unknown mode `{mode}`", f"known: {known}")
+            return Mark(node.where, f"left out: {mode}")
+        known = ", ".join([*MODES, "eis", "scan"])
+        ctx.missing(node.where, f"{node.path}: unknown mode `{mode}`", f"known: {known}")
         return None
     return reader(node, ctx)
 
@@ -102,8 +103,7 @@ def _group(node: Node, ctx: Context) -> Item | None:
     inner = [step for one in items(node.get("steps"), ctx) if (step := _step(one, ctx)) is not None]
     times = 1 if node.get("count") is None else count(node.get("count"), ctx)
     if not inner or times is None:
-        if not ctx.problems.found:
-            ctx.wrong(node.where, f"{node.path}: a group of no steps")
+        ctx.missing(node.where, f"{node.path}: a group of no steps")
         return None
     return Loop(node.where, times, tuple(inner), _remarks(node, ctx))
 
@@ -157,7 +157,7 @@ def _cccv(node: Node, ctx: Context) -> Item | None:
     value = set_current(node, ctx)
     target = quantity(setpoint(node, "voltage"), "voltage", ctx)
     if verb not in ("charge", "discharge") or value is None or target is None:
-        ctx.wrong(
+        ctx.missing(
             node.where,
             f"{node.path}: a cccv step needs a direction, a current or c_rate, and a voltage",
         )
@@ -171,8 +171,7 @@ def _cccv(node: Node, ctx: Context) -> Item | None:
     if node.get("duration") is not None:
         _refuse_total_time(node, ctx)
     if not ends:
-        if not ctx.problems.found:
-            ctx.wrong(node.where, f"{node.path}: no current ends the voltage's part")
+        ctx.missing(node.where, f"{node.path}: no current ends the voltage's part")
         return None
     first = Drive(node.where, verb, value, (target,), target, tuple(ends))
     return _dressed(first, node, ctx)
@@ -194,8 +193,7 @@ def _made(node: Node, verb: str, value: str, ctx: Context) -> Item | None:
     if time is not None and time not in ends:
         ends.append(time)
     if not ends:
-        if not ctx.problems.found:
-            ctx.wrong(node.where, f"{node.path}: nothing ends it")
+        ctx.missing(node.where, f"{node.path}: nothing ends it")
         return None
     target = (
         ends[0] if len(ends) == 1 and ends[0].endswith(" V") and " " not in ends[0][:-2] else ""

@@ -36,8 +36,7 @@ def refuse_setpoints(node: Node, known: tuple[str, ...], ctx: Context) -> None:
 
 def missing_setpoint(node: Node, ctx: Context) -> None:
     """Note a step whose set value is missing, unless something was noted already."""
-    if not ctx.problems.found:
-        ctx.wrong(node.where, f"{node.path}: `setpoints` gives it no value")
+    ctx.missing(node.where, f"{node.path}: `setpoints` gives it no value")
 
 
 def set_current(node: Node, ctx: Context) -> str | None:
@@ -58,8 +57,7 @@ def quantity(node: Node | None, kind: str, ctx: Context) -> str | None:
             ctx.refuse(bound.where, bound.path, "a range, where one value is wanted")
     value = number(node.get("value"), ctx)
     if value is None:
-        if not ctx.problems.found:
-            ctx.wrong(node.where, f"{node.path}: `value` is missing")
+        ctx.missing(node.where, f"{node.path}: `value` is missing")
         return None
     return _amount(value, text(node.get("unit"), ctx), kind, node, ctx)
 

@@ -4,11 +4,14 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from labctl.convert.places import Node
+from labctl.convert.places import Node, shortened
 from labctl_protocols import fields
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.plan import Where
 from labctl_protocols.problems import Problems
+
+
+MAX_PROBLEMS = 100
 
 
 @dataclass(slots=True)
@@ -25,10 +28,24 @@ class Context:
     problems: Problems = field(default_factory=Problems)
     notes: list[str] = field(default_factory=list)
     left: set[str] = field(default_factory=set)
+    noted: int = 0
+    _since: int = 0
 
     def wrong(self, where: Where, message: str, hint: str = "") -> None:
-        """Something that the format itself does not allow."""
-        self.problems.add("convert", where, message, hint)
+        """Something that the format itself does not allow. Raises ProtocolError at the 100th."""
+        self.problems.add("convert", where, shortened(message), hint)
+        self.noted += 1
+        if self.noted >= MAX_PROBLEMS:
+            self.problems.raise_if_any()
+
+    def begin(self) -> None:
+        """A step begins: what is missing in it is noted only if nothing else is wrong with it."""
+        self._since = self.noted
+
+    def missing(self, where: Where, message: str, hint: str = "") -> None:
+        """Something that the step lacks, perhaps because it was refused a moment ago."""
+        if self.noted == self._since:
+            self.wrong(where, message, hint)
 
     def refuse(self, where: Where, path: str, message: str, hint: str = "") -> None:
         """Something that labctl cannot say; nothing where the user allowed to leave it out."""
@@ -36,10 +53,8 @@ class Context:
             self.left.add(path)
             self.notes.append(f"left out as asked: {path} ({message})")
             return
-        leave = f"or leave it out with --without '{path}'"
-        self.problems.add(
-            "convert", where, f"{path}: {message}", f"{hint}; {leave}" if hint else leave
-        )
+        leave = f"leave it out with --without '{path}'"
+        self.wrong(where, f"{path}: {message}", f"{hint}; or {leave}" if hint else leave)
 
 
 def members(node: Node, known: Collection[str], ctx: Context) -> bool:

@@ -35,6 +35,11 @@ class Node:
         return None if found is None or found.value is None else found
 
 
+def shortened(message: str) -> str:
+    """A message on one screen, whatever it quotes."""
+    return message if len(message) <= 300 else f"{message[:300]} …"
+
+
 def read_json(text: str, file: str) -> Node:
     """The document's tree. Raises ProtocolError with the first thing that is wrong."""
     reader = _Reader(text, file)
@@ -57,7 +62,7 @@ class _Reader:
         return Where(self._file, line, position - self._starts[line - 1] + 1)
 
     def error(self, position: int, message: str, hint: str = "") -> ProtocolError:
-        return ProtocolError((Problem(self.where(position), f"{message}", "json", hint),))
+        return ProtocolError((Problem(self.where(position), shortened(message), "json", hint),))
 
     def skip(self, position: int) -> int:
         found = _SPACE.match(self._text, position)

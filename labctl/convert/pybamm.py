@@ -17,6 +17,7 @@ from labctl.convert.places import Node
 from labctl.convert.words import duration, number_text, rate, tidy, volts
 from labctl_protocols.plan import Where
 
+MAX_TEXT = 200
 HEAD = ("experiment", "period", "termination", "temperature")
 _STEP = re.compile(
     r"(?P<verb>rest|charge|discharge|hold)"
@@ -112,7 +113,7 @@ def draft_of(cycles: Sequence[Cycle], where: Where, record: str, ctx: Context) -
             done.extend(steps)
         elif steps:
             done.append(Loop(first[0].where, len(same), tuple(steps)))
-    if not done and not ctx.problems.found:
+    if not done and not ctx.noted:
         ctx.wrong(where, "no steps")
     name = PurePath(ctx.file).stem
     return Draft(where, name, joined(done), record=record, record_where=where)
@@ -167,6 +168,9 @@ def _steps(cycle: Sequence[Text], ctx: Context) -> list[Item]:
 
 def _step(source: Text, ctx: Context) -> Drive | None:
     text, record = source.text, ""
+    if len(text) > MAX_TEXT:
+        ctx.wrong(source.where, f"a string of {len(text)} characters is no step of PyBaMM")
+        return None
     period = _PERIOD.match(text)
     if period is not None:
         seconds = _seconds(period["period"])

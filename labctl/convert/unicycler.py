@@ -34,7 +34,7 @@ def read_unicycler(root: Node, ctx: Context) -> Draft | None:
         record_where=None if record is None else record.where,
         steps=joined([item for _, item in _placed(items(method, ctx), ctx)]),
     )
-    if not draft.steps:
+    if not draft.steps and not ctx.noted:
         ctx.wrong((method or root).where, "method: no steps")
     return draft
 
@@ -82,8 +82,8 @@ def _placed(method: list[Node], ctx: Context) -> list[Placed]:
             _close_loop(node, index, tags, done, ctx)
             continue
         item = _step(kind, node, ctx)
-        # a step that was refused keeps its place, so that loops still find their beginning
-        done.append((index, item or Mark(node.where, "refused")))
+        # a step that was left out keeps its place, so that loops still find their beginning
+        done.append((index, item or Mark(node.where, f"left out: {kind}")))
     return done
 
 
@@ -105,7 +105,7 @@ def _close_loop(
     members(node, ("step", "id", "loop_to", "cycle_count"), ctx)
     times = count(node.get("cycle_count"), ctx)
     if node.get("cycle_count") is None:
-        ctx.wrong(node.where, f"{node.path}: cycle_count is missing")
+        ctx.missing(node.where, f"{node.path}: cycle_count is missing")
     start = _loop_start(node, index, tags, ctx)
     if start is None or times is None:
         return
@@ -147,7 +147,9 @@ def _step(kind: str, node: Node, ctx: Context) -> Item | None:
     reader = STEPS.get(kind)
     if reader is None:
         given = node.get("step") or node
-        ctx.wrong(given.where, f"{node.path}: unknown step `{kind}`", "known: " + ", ".join(STEPS))
+        ctx.missing(
+            given.where, f"{node.path}: unknown step `{kind}`", "known: " + ", ".join(STEPS)
+        )
         return None
     return reader(node, ctx)
 
@@ -169,7 +171,7 @@ def _rest(node: Node, ctx: Context) -> Item | None:
     members(node, ("step", "id", "until_time_s"), ctx)
     time = _time(node, ctx)
     if not time:
-        ctx.wrong(node.where, f"{node.path}: until_time_s is missing: it would never end")
+        ctx.missing(node.where, f"{node.path}: until_time_s is missing: it would never end")
         return None
     return Drive(
         node.where, "rest", "", (time,), "", (), _label(node, ctx), "", _remarks(node, ctx)
@@ -181,14 +183,14 @@ def _constant_current(node: Node, ctx: Context) -> Item | None:
     current = _signed(node, "rate_C", "current_mA", ctx)
     if current is None:
         message = f"{node.path}: neither rate_C nor current_mA gives a current"
-        ctx.wrong(node.where, message, "a rest is `open_circuit_voltage`")
+        ctx.missing(node.where, message, "a rest is `open_circuit_voltage`")
         return None
     sign, value = current
     voltage, time = number(node.get("until_voltage_V"), ctx), _time(node, ctx)
     target = "" if voltage is None else volts(voltage)
     ends = tuple(end for end in (target, time) if end)
     if not ends:
-        ctx.wrong(node.where, f"{node.path}: neither until_voltage_V nor until_time_s ends it")
+        ctx.missing(node.where, f"{node.path}: neither until_voltage_V nor until_time_s ends it")
         return None
     return Drive(
         node.where,
@@ -206,12 +208,12 @@ def _constant_voltage(node: Node, ctx: Context) -> Item | None:
     members(node, known, ctx)
     voltage = number(node.get("voltage_V"), ctx)
     if voltage is None:
-        ctx.wrong(node.where, f"{node.path}: voltage_V is missing")
+        ctx.missing(node.where, f"{node.path}: voltage_V is missing")
         return None
     current = _signed(node, "until_rate_C", "until_current_mA", ctx)
     ends = tuple(end for end in ("" if current is None else current[1], _time(node, ctx)) if end)
     if not ends:
-        ctx.wrong(node.where, f"{node.path}: neither a time nor a current ends it")
+        ctx.missing(node.where, f"{node.path}: neither a time nor a current ends it")
         return None
     label, remarks = _label(node, ctx), _remarks(node, ctx)
     return Drive(node.where, "hold", volts(voltage), ends, label=label, remarks=remarks)

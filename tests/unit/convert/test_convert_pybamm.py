@@ -84,7 +84,11 @@ def test_each_string_has_its_step(string: str, step: str, wanted: Leaf | str) ->
 
 
 def test_a_cycle_that_comes_again_is_a_loop_and_a_hold_continues_its_charge() -> None:
-    cycle = ["Discharge at C/10 until 3.3 V", "Charge at 1 A until 4.1 V", "Hold at 4.1 V until 50 mA"]
+    cycle = [
+        "Discharge at C/10 until 3.3 V",
+        "Charge at 1 A until 4.1 V",
+        "Hold at 4.1 V until 50 mA",
+    ]
     made = convert_text(json.dumps(["Rest for 1 hour", *[cycle] * 100]), "f.json", cell=BIG)
     assert steps_of(made.yaml) == "\n".join(
         [

@@ -244,3 +244,27 @@ def test_a_late_answer_makes_the_figure_less_certain(
     by_hand = 2 * 100 * part * (2 * (1 + ce**2) / 3) ** 0.5
     added = (after["u_ce_percent"] ** 2 - before["u_ce_percent"] ** 2) ** 0.5
     assert added == pytest.approx(by_hand, rel=0.03)
+
+
+def test_the_transcript_tells_the_first_minute(tmp_path: Path) -> None:
+    """`labctl run --transcript`: plain lines in order; nothing on before it was set and read."""
+    path = tmp_path / "wire.txt"
+    short = [word for pair in ("wetting=1 min", "portions=0") for word in ("-p", pair)]
+    short += ["-p", "reservoir=0.01 mAh/cm2", "-p", "portion=0.01 mAh/cm2"]
+    words = ["run", "na-cu-reservoir-ce", "--cell", "na-cu-half", "-m", "ce=0.99", *short]
+    done = running.labctl(*words, "--data", tmp_path / "data", "--transcript", path, "--json")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split(" ", 2) for line in path.read_text(encoding="ascii").splitlines()]
+    times = [float(time) for time, _, _ in lines]
+    assert times == sorted(times)
+    assert {direction for _, direction, _ in lines} == {">", "<"}
+    minute = [(way, words) for time, way, words in lines if float(time) < 60.0]
+    assert minute[0] == (">", r"*IDN?\n")
+    assert minute[1][1].startswith("KEITHLEY INSTRUMENTS,MODEL 2450,")
+    on = minute.index((">", r":OUTP ON\n"))
+    before = [words for _, words in minute[:on]]
+    assert any("HIMP" in words and "?" not in words for words in before), "high impedance when off"
+    assert before[-2].count("?") >= 5, "the settings are read back last"
+    assert not any(words.startswith(":READ?") for words in before)
+    readings = [words for way, words in minute[on:] if way == "<" and words.count(",") == 3]
+    assert len(readings) >= 2, "the cell at rest is looked at"

@@ -100,6 +100,7 @@ def run(
         print_json(result_json(result))
     else:
         print_lines(_result_lines(result))
+        print_lines(result.notes)
     if result.exit_code != 0:
         print(f"labctl: {result.outcome}: {result.reason}", file=sys.stderr)
     return result.exit_code

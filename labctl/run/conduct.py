@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from labctl import journal as journals
+from labctl import mqtt
+from labctl.bench import BenchError
 from labctl.bench.opening import make_channel
 from labctl.journal.clock import host_wall, virtual_wall
+from labctl.mqtt import MqttSettings
 from labctl.run.clock import host_speed, new_loop
-from labctl.run.ending import finish, follow
+from labctl.run.ending import broker_of, finish
 from labctl.run.journalling import journal_writer
 from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
@@ -56,12 +59,18 @@ def conduct(request: RunRequest, on_progress: OnProgress | None = None) -> RunRe
     in_memory = request.bench.is_in_memory(request.channels["main"])
     speed = request.speed or ("max" if in_memory else 1.0)
     if speed == "max" and not in_memory:
-        raise CannotStart("only a bench in memory (`resource: sim`) can run at --speed max")
+        raise BenchError("only a bench in memory (`resource: sim`) can run at --speed max")
+    broker = broker_of(request)
     with asyncio.Runner(loop_factory=lambda: new_loop(speed)) as runner:
-        return runner.run(_conduct(request, speed, on_progress))
+        return runner.run(_conduct(request, speed, broker, on_progress))
 
 
-async def _conduct(request: RunRequest, speed: Speed, on_progress: OnProgress | None) -> RunResult:
+async def _conduct(
+    request: RunRequest,
+    speed: Speed,
+    broker: MqttSettings | None,
+    on_progress: OnProgress | None,
+) -> RunResult:
     name = request.channels["main"]
     instrument = request.bench.instrument_of(name)
     loop = asyncio.get_running_loop()
@@ -82,7 +91,7 @@ async def _conduct(request: RunRequest, speed: Speed, on_progress: OnProgress | 
     with stops.heard():
         try:
             ready = await _open(request, channel, twin, speed)
-            return await _drive(request, ready, stops, on_progress)
+            return await _drive(request, ready, broker, stops, on_progress)
         finally:
             with contextlib.suppress(Exception):
                 # the run is over and its output off; a link that will not close changes neither
@@ -96,13 +105,17 @@ async def _open(request: RunRequest, channel: Channel, twin: Twin | None, speed:
     if opened.output_was_on:
         raise CannotStart(f"the output of {who} is on already: switch it off by hand, then run")
     if not simulated and speed != 1.0:
-        raise CannotStart(f"{who} is real: --speed is for simulated instruments")
+        raise BenchError(f"{who} is real: --speed is for simulated instruments")
     plan = bind(request.protocol, request.cell, channel.ratings, request.parameters)
     return _Ready(channel, opened, plan, twin, simulated, speed)
 
 
 async def _drive(
-    request: RunRequest, ready: _Ready, stops: Stops, on_progress: OnProgress | None
+    request: RunRequest,
+    ready: _Ready,
+    broker: MqttSettings | None,
+    stops: Stops,
+    on_progress: OnProgress | None,
 ) -> RunResult:
     loop = asyncio.get_running_loop()
     start_unix, begin_s = time.time(), loop.time()
@@ -122,7 +135,7 @@ async def _drive(
     engine = Engine(ready.plan, ready.channel.ratings)
     journal = journals.create(folder, manifest, wall)
     try:
-        follower = follow(request, journal)
+        follower = None if broker is None else mqtt.start(broker, journal)
     except Exception as error:
         journal.close("error", f"{type(error).__name__}: {error}")
         raise

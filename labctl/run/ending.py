@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl import mqtt
+from labctl.bench import BenchError
 from labctl.journal import Journal, StorageFault
 from labctl.run.loop import Ended
 from labctl.run.model import ModelWatch
@@ -18,21 +19,20 @@ EXIT_CODES = {"completed": 0, "limit": 3, "detector": 3, "fault": 4, "error": 70
 STORAGE_FAULT = 5
 
 
-def follow(request: RunRequest, journal: Journal) -> mqtt.Follower | None:
-    """Start publishing where a broker is named: on the command line, else in the bench.
-
-    Raises BadSettings, BadTopic; then nothing has been driven.
-    """
+def broker_of(request: RunRequest) -> mqtt.MqttSettings | None:
+    """The broker that is named: on the command line, else in the bench. Raises BenchError."""
     bench = request.bench.mqtt
-    if request.mqtt_url is not None:
-        prefix = "lab" if bench is None else bench.prefix
-        return mqtt.start(mqtt.parse_url(request.mqtt_url, prefix=prefix), journal)
-    if bench is None:
-        return None
-    settings = mqtt.parse_url(
-        bench.url, username=bench.username, password=bench.password, prefix=bench.prefix
-    )
-    return mqtt.start(settings, journal)
+    try:
+        if request.mqtt_url is not None:
+            prefix = "lab" if bench is None else bench.prefix
+            return mqtt.parse_url(request.mqtt_url, prefix=prefix)
+        if bench is None:
+            return None
+        return mqtt.parse_url(
+            bench.url, username=bench.username, password=bench.password, prefix=bench.prefix
+        )
+    except mqtt.BadSettings as error:
+        raise BenchError(f"mqtt: {error}") from error
 
 
 def finish(
@@ -98,7 +98,9 @@ def _export(folder: Path) -> list[str]:
     from labctl.export import export_bdf_csv, export_cycles_csv
 
     try:
-        return [f"data: {export_bdf_csv(folder).path}", f"cycles: {export_cycles_csv(folder)}"]
+        exported = export_bdf_csv(folder)
+        odd = [f"{exported.path.name}: {finding}" for finding in exported.findings[:3]]
+        return [f"data {exported.path.name}", f"cycles {export_cycles_csv(folder).name}", *odd]
     except Exception as error:
         # whatever is wrong with the exports, the run is what it is
         return [f"not exported: {error}; `labctl export {folder.name} --to bdf-csv` tries again"]

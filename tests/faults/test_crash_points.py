@@ -7,6 +7,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -245,10 +246,10 @@ def test_a_manifest_that_cannot_be_stored_drives_nothing(tmp_path: Path) -> None
 
 
 def test_names_that_may_not_be_topics_drive_nothing_and_the_run_is_closed(tmp_path: Path) -> None:
-    request = broken_wire.short_request(tmp_path)
+    request = replace(broken_wire.short_request(tmp_path), mqtt_url="mqtt://127.0.0.1:1")
     with (
         broken_wire.broken(sound, 0) as wires,
-        mock.patch.object(conducting, "follow", side_effect=BadTopic("a/b")),
+        mock.patch.object(conducting.mqtt, "start", side_effect=BadTopic("a/b")),
         pytest.raises(BadTopic),
     ):
         conducting.conduct(request)

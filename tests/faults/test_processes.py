@@ -289,7 +289,7 @@ def test_a_program_that_stood_still_ends_the_run(tmp_path: Path) -> None:
     process = start(tmp_path, speed="real")
     wait_for(process, ".plate")
     process.send_signal(signal.SIGSTOP)
-    time.sleep(6.0)  # longer than any reading may be late
+    time.sleep(8.0)  # longer than any reading may be late, and the pause before it
     process.send_signal(signal.SIGCONT)
     code, errors = ended(process)
     assert code == 4, errors

@@ -57,20 +57,22 @@ def _mark(axes: Axes) -> None:
     """Across each plot, so that a picture that is cropped still tells."""
     if axes.get_label() == "<colorbar>":
         return
-    axes.text(
-        0.5,
-        0.5,
-        MARK,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        rotation=20,
-        fontsize=20,
-        fontweight="bold",
-        color=MARK_COLOUR,
-        alpha=0.18,
-        zorder=10,
-    )
+    # the white one below lets the red one be seen where the plot is black with curves
+    for colour, alpha in (("white", 0.4), (MARK_COLOUR, 0.2)):
+        axes.text(
+            0.5,
+            0.5,
+            MARK,
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            rotation=20,
+            fontsize=20,
+            fontweight="bold",
+            color=colour,
+            alpha=alpha,
+            zorder=10,
+        )
 
 
 def count_axis(axes: Axes, first: int, last: int, label: str = "Cycle") -> None:

@@ -39,7 +39,11 @@ def differential(record: Record) -> Picture | Missing:
         scale = cycle_scale(numbers)
         for half, curve in curves:
             per_V = half.sign * 1e3 * np.array(curve.dq_dv_Ah_per_V) / divisor
-            axes.plot(curve.voltage_V, per_V, color=cycle_colours()(scale(half.cycle)), lw=0.8)
+            # outside the grid no charge passed: the curve comes down to zero
+            ends = np.array([curve.voltage_V[0], curve.voltage_V[-1]])
+            voltage = np.concatenate([ends[:1], curve.voltage_V, ends[1:]])
+            per_V = np.concatenate([[0.0], per_V, [0.0]])
+            axes.plot(voltage, per_V, color=cycle_colours()(scale(half.cycle)), lw=0.8)
         axes.axhline(0.0, color="0.6", lw=0.5, zorder=0)
         axes.set_xlim(*_range(record, [curve for _, curve in curves]))
         axes.set_xlabel("Voltage (V)")

@@ -26,6 +26,7 @@ def inventory(record: Record) -> Picture | Missing:
     lost_mAh = np.cumsum(columns.first_mAh[whole] - columns.second_mAh[whole])
     # one instrument's offset has one sign all the time, so that these add and do not average out
     u_mAh = np.cumsum(np.nan_to_num(columns.u_ce_percent[whole]) / 100.0 * columns.first_mAh[whole])
+    gained = bool(np.any(np.diff(lost_mAh, prepend=0.0) < -np.diff(u_mAh, prepend=0.0)))
     start_Ah = number(part(record.manifest, "cell"), "inventory_Ah")
     start_mAh = 1e3 * start_Ah if start_Ah is not None and record.kind in FULL else None
 
@@ -43,14 +44,21 @@ def inventory(record: Record) -> Picture | Missing:
         canvas.count_axis(panels[-1], int(cycle.min()), int(cycle.max()))
         figure.align_ylabels()
 
-    return Picture(NAME, TITLE, _caption(start_mAh), draw, 5.5 if start_mAh is None else 8.0)
+    return Picture(
+        NAME, TITLE, _caption(start_mAh, gained), draw, 5.5 if start_mAh is None else 8.0
+    )
 
 
-def _caption(start_mAh: float | None) -> str:
+def _caption(start_mAh: float | None, gained: bool) -> str:
     caption = (
         "Charge of the first half less that of the second, summed over complete cycles; the band "
         "is its uncertainty (k = 2) with all cycles' errors of one sign."
     )
+    if gained:
+        caption += (
+            " In some cycles more came back than went in, beyond the uncertainty: look at the "
+            "cycles' flags, and whether the cell was charged at the start."
+        )
     if start_mAh is not None:
         caption += (
             f" Below, what is left of {start_mAh:.4g} mAh; apparent, because the cathode's losses "

@@ -29,16 +29,14 @@ def voltage_capacity(record: Record) -> Picture | Missing:
         return Missing(NAME, TITLE, "no current was driven")
     by_pair = counts_pairs(record.halves)
     shown, numbers = chosen(record.halves, by_pair)
-    plating = record.kind in ("half", "symmetric") or any(
-        half.kind in ("plate", "strip") for half in record.halves
-    )
+    curves = [record.curve(half) for half in shown]
+    plateaus = _plateaus(curves) if _has_plating(record) else None
 
     def draw(figure: Figure) -> None:
-        curves = [record.curve(half) for half in shown]
-        if plating:
+        if plateaus is not None:
             upper, lower = figure.subplots(2, 1, sharex=True)
             panels = [upper, lower]
-            lower.set_ylim(*_plateaus(curves))
+            lower.set_ylim(*plateaus)
         else:
             panels = [figure.subplots()]
         for axes in panels:
@@ -51,11 +49,11 @@ def voltage_capacity(record: Record) -> Picture | Missing:
         figure.align_ylabels()
 
     caption = f"{_drawn(shown, len(numbers), by_pair)} Charge counts from each half's start."
-    if plating:
+    if plateaus is not None:
         caption += " Below, the plateaus enlarged; full range above."
     if any(half.standing != "complete" for half in shown):
         caption += " Grey and dashed: halves that are in no complete cycle."
-    return Picture(NAME, TITLE, caption, draw, height_cm=9.0 if plating else 6.5)
+    return Picture(NAME, TITLE, caption, draw, height_cm=6.5 if plateaus is None else 9.0)
 
 
 def counts_pairs(halves: Sequence[Half]) -> bool:
@@ -106,16 +104,26 @@ def _draw_curves(
             axes.plot(x, y, color=APART_COLOUR, lw=0.9, ls=(0, (3, 1.5)), zorder=3)
 
 
-def _plateaus(curves: Sequence[Curve]) -> tuple[float, float]:
-    """Where the readings are for most of the charge: nucleation and cut-off stand out of it."""
+def _has_plating(record: Record) -> bool:
+    kinds = {half.kind for half in record.halves}
+    return record.kind in ("half", "symmetric") or not kinds.isdisjoint(("plate", "strip"))
+
+
+def _plateaus(curves: Sequence[Curve]) -> tuple[float, float] | None:
+    """Where the readings are for most of the charge: nucleation and cut-off stand out of it.
+
+    None where that is most of the whole range, so that nothing would be enlarged.
+    """
     middles = [
         curve.voltage_V[(curve.charge_mAh > 0.1 * top) & (curve.charge_mAh < 0.9 * top)]
         for curve in curves
-        if (top := float(curve.charge_mAh[-1])) > 0
+        if curve.charge_mAh.size and (top := float(curve.charge_mAh[-1])) > 0
     ]
     inside = np.concatenate([*middles, [0.0]])
     reach = 1.8 * max(float(np.percentile(np.abs(inside), 98)), 1e-3)
-    return (-reach if inside.min() < 0 else 0.0), (reach if inside.max() > 0 else 0.0)
+    low, high = (-reach if inside.min() < 0 else 0.0), (reach if inside.max() > 0 else 0.0)
+    whole = np.concatenate([curve.voltage_V for curve in curves])
+    return (low, high) if high - low < 0.6 * float(np.ptp(whole)) else None
 
 
 def _legend(axes: Axes, shown: Sequence[Half]) -> None:

@@ -35,7 +35,9 @@ def read_battinfo(root: Node, ctx: Context) -> Draft | None:
     if not members(root, RECORD, ctx):
         return None
     conditions = root.get("conditions")
-    if conditions is not None and isinstance(conditions.value, dict):
+    if conditions is not None and not isinstance(conditions.value, dict):
+        ctx.wrong(conditions.where, "conditions: an object `{…}` is wanted")
+    elif conditions is not None and isinstance(conditions.value, dict):
         for node in conditions.value.values():
             ctx.refuse(node.where, node.path, "labctl sets no such condition in this version")
     method = root.get("method")
@@ -130,7 +132,7 @@ def _driven(node: Node, value: str | None, ctx: Context) -> Item | None:
     verb = text(node.get("direction"), ctx)
     if verb not in ("charge", "discharge"):
         given = node.get("direction") or node
-        ctx.wrong(given.where, f"{node.path}: direction must be charge or discharge")
+        ctx.missing(given.where, f"{node.path}: direction must be charge or discharge")
         return None
     if value is None:
         missing_setpoint(node, ctx)

@@ -25,7 +25,10 @@ def setpoint(node: Node, name: str) -> Node | None:
 def refuse_setpoints(node: Node, known: tuple[str, ...], ctx: Context) -> None:
     """Note set values that mean nothing in this step."""
     points = node.get("setpoints")
-    if points is None or not isinstance(points.value, dict):
+    if points is None:
+        return
+    if not isinstance(points.value, dict):
+        ctx.wrong(points.where, f"{points.path}: an object `{{…}}` is wanted")
         return
     for name, value in points.value.items():
         if name not in known:

@@ -10,7 +10,6 @@ from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.plan import Where
 from labctl_protocols.problems import Problems
 
-
 MAX_PROBLEMS = 100
 
 

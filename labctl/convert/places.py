@@ -36,7 +36,8 @@ class Node:
 
 
 def shortened(message: str) -> str:
-    """A message on one screen, whatever it quotes."""
+    """A message on one screen, whatever it quotes: no control characters, no endless text."""
+    message = "".join(char if char.isprintable() else "\ufffd" for char in message[:301])
     return message if len(message) <= 300 else f"{message[:300]} …"
 
 

@@ -88,7 +88,7 @@ def read_pybamm(root: Node, ctx: Context) -> Draft | None:
 def read_lines(source: str, ctx: Context) -> Draft | None:
     """A string on each line; None with problems noted."""
     cycles: list[Cycle] = []
-    for number, line in enumerate(source.splitlines(), 1):
+    for number, line in enumerate(source.split("\n"), 1):
         plain = line.partition("#")[0].strip().rstrip(",").strip().strip("\"'")
         if plain:
             column = line.index(plain) + 1

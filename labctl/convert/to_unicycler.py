@@ -46,6 +46,12 @@ class _Walk:
     tags: set[str] = field(default_factory=set)
     names: dict[str, Expression] = field(default_factory=dict)
 
+    @property
+    def head(self) -> Where:
+        """The protocol's first line."""
+        file = self.plan.steps[0].where.file if self.plan.steps else self.plan.name
+        return Where(file, 1, 1)
+
     def refuse(self, node: Node, what: str, hint: str = "") -> None:
         """Note something that unicycler cannot say."""
         self.problems.add(
@@ -57,9 +63,8 @@ class _Walk:
         if name in self.without:
             self.notes.append(f"left out as asked: {name}")
             return
-        where = Where(self.plan.name, 1, 1)
         hint = f"leave it out with --without {name}"
-        self.problems.add("convert", where, f"unicycler has no `{name}`: {what}", hint)
+        self.problems.add("convert", self.head, f"unicycler has no `{name}`: {what}", hint)
 
 
 def unicycler_document(
@@ -80,8 +85,8 @@ def unicycler_document(
         steps = steps[:-1]
     for node in steps:
         _write(node, walk)
-    if not walk.method:
-        walk.problems.add("convert", Where(plan.name, 1, 1), "no steps")
+    if not walk.method and not walk.problems.found:
+        walk.problems.add("convert", walk.head, "no steps")
     walk.problems.raise_if_any()
     limits = plan.limits
     current = None if limits.current_A is None else tidy(limits.current_A * 1e3)
@@ -105,8 +110,7 @@ def unicycler_document(
 def _record(plan: Plan, walk: _Walk) -> Document:
     rule: Record = plan.record
     if rule.all or rule.every_s is None:
-        where = Where(plan.name, 1, 1)
-        walk.problems.add("convert", where, "unicycler records by time", "record: every 10 s …")
+        walk.problems.add("convert", walk.head, "unicycler records by time", "record: every 10 s …")
     return {
         "time_s": rule.every_s,
         "voltage_V": rule.change_V,

@@ -74,6 +74,7 @@ def _placed(method: list[Node], ctx: Context) -> list[Placed]:
     done: list[Placed] = []
     tags = _tags(method, ctx)
     for index, node in enumerate(method):
+        ctx.begin()
         if not isinstance(node.value, dict):
             ctx.wrong(node.where, f'{node.path}: a step `{{"step": …}}` is wanted')
             continue

@@ -43,7 +43,7 @@ METHOD = '{"record": {"time_s": 10}, "method": [%s]}'
         ("\x00\x01", "is not a step"),
         ("<?xml version='1.0'?><root/>", "is not a step"),
         (METHOD % ('{"step": "loop", "loop_to": 1, "cycle_count": 1e400}'), "too large"),
-        (METHOD % (STEP % 1 + ', {"step": "loop", "loop_to": 99999999999999999999, "cycle_count": 2}'),
+        (METHOD % (STEP % 1 + ', {"step": "loop", "loop_to": 99999999999999999, "cycle_count": 2}'),
          "a loop goes back, not on"),
         ('["' + "Rest for 1 h " * 20_000 + '"]', "a string of"),
         ('["Charge at 1e400 A for 1 h"]', "is not a value"),
@@ -51,8 +51,9 @@ METHOD = '{"record": {"time_s": 10}, "method": [%s]}'
         ('["Charge at C/1e9999 for 1 h"]', "is not a value"),
         ('{"schema_version": "1", "method": [{"mode": ["cc"]}]}', "method[0].mode: a text"),
         ('{"schema_version": "1", "method": [7]}', "method[0]: an object"),
-        ('{"schema_version": "1", "method": [{"mode": "cc", "direction": "charge", "setpoints": 5}]}',
-         "method[0]: "),
+        ('{"schema_version": "1", "method": [{"mode": "cc", "setpoints": 5}]}',
+         "method[0].setpoints: an object"),
+        ('{"schema_version": "1", "conditions": [25], "method": []}', "conditions: an object"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )  # fmt: skip
@@ -93,7 +94,7 @@ def plain(node: Node) -> object:
 @pytest.mark.parametrize(
     "text",
     [
-        ' {"a": [1, -2.5e-3, true, false, null, "\\u00e9\\ud83d\\ude00\\n", {}, []], "b": {"c": 0}}\n',
+        ' {"a": [1, -2.5e-3, true, false, null, "\\u00e9\\ud83d\\ude00\\n", {}], "b": {"c": []}}\n',
         "[]",
         '"x"',
         "-0",

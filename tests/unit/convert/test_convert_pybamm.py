@@ -175,7 +175,7 @@ def test_text_and_yaml_say_the_same(file: str, text: str, steps: str) -> None:
         ([[]], "[0]: an empty cycle"),
         ([], "no steps"),
         ({"experiment": "Rest for 1 h"}, "a list of PyBaMM's strings"),
-        ({"experiment": ["Rest for 1 h"], "termination": "80% capacity"}, "termination: labctl has"),
+        ({"experiment": ["Rest for 1 h"], "termination": "80% capacity"}, "termination: labctl"),
         ({"experiment": ["Rest for 1 h"], "temperature": "25 oC"}, "temperature: labctl has"),
         ({"experiment": ["Rest for 1 h"], "drive_cycles": {}}, "drive_cycles: unknown key"),
         ({"experiment": ["Rest for 1 h"], "period": True}, "period: `True` is no time"),

@@ -194,7 +194,7 @@ def loop(to: object, times: object = 2) -> Json:
         (document({"step": "constant_current", "until_time_s": 1}), "neither rate_C nor"),
         (document({"step": "constant_current", "current_mA": 0, "until_time_s": 1}), "neither"),
         (document({"step": "constant_current", "current_mA": 1}), "neither until_voltage_V nor"),
-        (document({"step": "constant_current", "rate_C": "C10", "until_time_s": 1}), "rate_C: a num"),
+        (document({"step": "constant_current", "rate_C": "C10", "until_time_s": 1}), "rate_C: a"),
         (document({"step": "constant_current", "rate_C": "C/0", "until_time_s": 1}), "no C-rate"),
         (document({"step": "constant_current", "rate_C": 1, "current_mA": 2, "until_time_s": 1}),
          "method[0].current_mA: rate_C is given too"),

@@ -55,6 +55,11 @@ def convert_text(
     ctx.problems.raise_if_any()
     if draft is None:
         raise ProtocolError((Problem(Where(file, 1, 1), "nothing to convert", "convert"),))
+    if cell is not None and cell.kind == "half":
+        ctx.notes.append(
+            "charge and discharge are kept as they were; in a half cell only `plate` and `strip` "
+            "count in the metal ledger"
+        )
     heading = [f"converted from {Path(file).name} ({FORMS[form]}) by labctl convert", *ctx.notes]
     yaml, places = written(draft, heading)
     return Converted(yaml, tuple(ctx.notes), form, _checked(yaml, places, cell))

@@ -7,6 +7,8 @@ import pytest
 from helpers.converting import BIG, Leaf, leaves, refusals, steps_of
 
 from labctl.convert import convert_text
+from labctl_protocols.cell_record import CellRecord
+from labctl_protocols.plan import Limits
 
 Json = dict[str, Any]
 REST = {"step": "open_circuit_voltage", "until_time_s": 600}
@@ -242,3 +244,9 @@ def test_another_capacity_would_be_another_current() -> None:
     assert refusals(document(CC, sample=sample), cell=BIG) == []
     made = convert_text(json.dumps(document(rated, sample=sample)), "f.json")
     assert "the file's sample has 3 mAh" in made.notes[0]
+
+
+def test_in_a_half_cell_the_ledgers_words_are_named() -> None:
+    half = CellRecord(id="h", kind="half", metal="Na", limits=Limits(-0.5, 3.0, 0.02))
+    made = convert_text(json.dumps(document(BACK)), "f.json", cell=half)
+    assert "only `plate` and `strip` count in the metal ledger" in made.notes[0]

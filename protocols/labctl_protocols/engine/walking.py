@@ -69,6 +69,8 @@ def _control(engine: Engine, node: Node) -> bool:
             return False
         case Exit():
             if _is_true(engine, node.condition, node.text):
+                left = f"{node.path}: {node.text}: the loop is left"
+                engine.later("note", lambda: {"text": left})
                 _leave_loop(engine)
         case If():
             taken = _is_true(engine, node.condition, node.text)
@@ -131,6 +133,9 @@ def _leave_block(engine: Engine, frame: Frame) -> bool:
         done = frame.rounds is not None and frame.round >= frame.rounds
         if isinstance(node, Repeat) and node.until is not None and not done:
             done = _is_true(engine, node.until, node.text)
+            if done:
+                rounds, text = frame.round, f"{node.path}: {node.text}: its `until` holds"
+                engine.later("note", lambda: {"text": text, "rounds": rounds})
         if not done:
             frame.round += 1
             frame.index = 0

@@ -110,7 +110,7 @@ def _columns(reader: Reader) -> dict[str, Floats]:
 
 def _net_by_step(step_count: Floats, net_Ah: Floats) -> dict[int, float]:
     steps, starts = np.unique(step_count, return_index=True)
-    ends = np.append(starts[1:], len(step_count)) - 1
+    ends = np.append(starts, len(step_count))[1:] - 1
     return {
         int(step): float(net_Ah[end] - net_Ah[start])
         for step, start, end in zip(steps, starts, ends, strict=True)

@@ -48,7 +48,7 @@ def means_table(record: Record) -> str:
         ]
         for name, value, told in summary_figures(record)
     ]
-    return table(["", "", ""], rows, id="means") if rows else ""
+    return table(["figure", "value", "of"], rows, id="means") if rows else ""
 
 
 def groups_table(record: Record) -> str:

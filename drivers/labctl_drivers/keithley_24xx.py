@@ -135,10 +135,13 @@ class _Keithley24xx:
     async def apply(self, setpoint: Setpoint, guard: Guard) -> Changed:
         """Drive the cell so from the returned time on.
 
-        A rest holds from when the output before it went off. Raises OutOfRange before anything was
-        sent, InstrumentRefused when something was refused or read back otherwise; then, and after
-        any other error, the output is whatever it is: `safe` is due.
+        A rest holds from when the output before it went off. Raises OutOfRange, and WrongInstrument
+        unless opened, before anything was sent, InstrumentRefused when something was refused or
+        read back otherwise; then, and after any other error, the output is whatever it is: `safe`
+        is due.
         """
+        if self._identity is None:
+            raise WrongInstrument("nobody knows which instrument this is: it was not opened")
         old = self._program
         held = None if old is None or old.function != "VOLT" else old.voltage
         new = program_for(setpoint, guard, self._model, self._seen_V, held)

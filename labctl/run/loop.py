@@ -116,19 +116,14 @@ class RunLoop:
             changed = await self._channel.apply(command.setpoint, command.guard)
         except InstrumentError as error:
             return self._fault(error)
-        longest_s = self._channel.ratings.safe_within_s * (self._speed or 1.0)
-        return self._asleep(began_s + longest_s) or Applied(changed.time_s, changed.time_error_s)
+        return self._asleep(began_s) or Applied(changed.time_s, changed.time_error_s)
 
     async def _next_reading(self, due_s: float) -> Heard:
         period_s = due_s - asyncio.get_running_loop().time()
         await self._sleep_until(due_s)
-        asleep = self._asleep(due_s, period_s)
-        if asleep is not None:
-            return asleep
         heard = await self._read()
-        if isinstance(heard, Reading):
-            return self._asleep(heard.time_s - heard.time_error_s, period_s) or heard
-        return heard
+        late = self._asleep(due_s, period_s) if isinstance(heard, Reading) else None
+        return late or heard
 
     def _asleep(self, due_s: float, period_s: float = 0.0) -> Stopping | None:
         """What a gap means: nobody knows what went on in it, so the run ends."""
@@ -136,7 +131,7 @@ class RunLoop:
         gap_s = self._slept.host_gap_s(due_s, now_s, period_s)
         if gap_s is None:
             return None
-        text = f"HostSlept: the program stood still for {gap_s:.1f} s"
+        text = f"HostSlept: nobody looked at the cell for {gap_s:.1f} s"
         return Stopping(now_s, "fault", text, {"error": "HostSlept", "gap_s": gap_s})
 
     async def _read(self) -> Heard:

@@ -7,14 +7,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import broken_wire, cli
+from helpers.processes import bench_at, twin_served
 
 from labctl.journal import Reader, list_runs, writer
 from labctl.run.conduct import conduct
@@ -170,23 +170,6 @@ def test_killed_at_any_moment_the_journal_is_whole(seed: int, tmp_path: Path) ->
         database.close()
 
 
-@contextmanager
-def twin_served(speed: float) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "helpers.twin_server", str(speed)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[1],
-        env=cli.ENVIRONMENT,
-    )
-    assert server.stdout is not None
-    try:
-        yield server.stdout.readline().strip(), server
-    finally:
-        server.communicate(timeout=20)
-
-
 def after(server: "subprocess.Popen[str]", hours: float) -> dict[str, Any]:
     """What the cell was exposed to in the hours after its client had gone."""
     assert server.stdin is not None
@@ -195,17 +178,6 @@ def after(server: "subprocess.Popen[str]", hours: float) -> dict[str, Any]:
     server.stdin.flush()
     told: dict[str, Any] = json.loads(server.stdout.readline())
     return told
-
-
-def bench_at(folder: Path, resource: str) -> Path:
-    bench = {
-        "bench": "wire",
-        "instruments": {"smu": {"driver": "keithley-2450", "resource": resource}},
-        "channels": {"A1": {"instrument": "smu"}},
-    }
-    path = folder / "bench.yaml"
-    path.write_text(json.dumps(bench), encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize("word", [".plate", ".strip"])

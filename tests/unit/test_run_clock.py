@@ -1,15 +1,20 @@
 """The run's time is its loop's: wall clocks that jump change nothing, gaps are noticed (S10)."""
 
+import asyncio
 import itertools
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import broken_wire
 from helpers.broken_wire import run_broken
 
 from labctl.journal import Reader
+from labctl.run import slept
 from labctl.run.slept import SleepWatch
+from labctl_drivers.keithley_24xx import Keithley2450
 
 
 @pytest.mark.parametrize(
@@ -36,6 +41,34 @@ def test_a_suspend_is_a_gap_once_even_when_nothing_is_late() -> None:
     watch = SleepWatch(1.0, suspended=lambda: next(counted))
     told = [watch.host_gap_s(0.0, 0.0) for _ in range(4)]
     assert told == [None, 600.0, None, None]
+
+
+@pytest.mark.parametrize("at", ["apply", "read", "between"])
+def test_a_standstill_anywhere_ends_the_run(
+    at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slept, "GAP_S", 0.1)
+    name = "apply" if at == "apply" else "read"
+    whole, calls = getattr(Keithley2450, name), 0
+
+    async def stalling(self: Keithley2450, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 4 and at != "between":
+            # between question and answer, as a stopped process would be
+            asyncio.get_running_loop().call_soon(time.sleep, 0.4)
+        given = await whole(self, *args)
+        if calls == 4 and at == "between":
+            asyncio.get_running_loop().call_later(0.5, time.sleep, 0.4)
+        return given
+
+    monkeypatch.setattr(Keithley2450, name, stalling)
+    request = replace(broken_wire.short_request(tmp_path), speed=20.0)
+    ran = run_broken(request)
+    assert (ran.result.outcome, ran.result.exit_code) == ("fault", 4)
+    assert "HostSlept" in ran.result.reason
+    assert not ran.wire.firmware.output_on
+    assert calls <= 7  # soon, not at the end
 
 
 def test_a_wall_clock_that_jumps_changes_no_time(

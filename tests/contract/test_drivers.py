@@ -1,0 +1,433 @@
+"""What every driver must do, tried on its simulated instrument: one suite, all entry points.
+
+In memory and in virtual time; what the instrument presents to the cell is watched throughout.
+"""
+
+import asyncio
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
+from itertools import permutations
+from typing import Any, NamedTuple
+
+import pytest
+from helpers.broken_wire import Replies, Wire, sound
+
+from labctl_drivers.channel import Channel
+from labctl_drivers.errors import InstrumentError, OutOfRange, WrongInstrument
+from labctl_drivers.link import Link, MemoryTransport
+from labctl_drivers.vocabulary import Guard, Reading, Setpoint
+from labctl_simulators.ports import Ledger
+from labctl_simulators.terminals import Terminals
+
+pytestmark = pytest.mark.virtual_time
+DRIVERS = sorted(found.name for found in entry_points(group="labctl.drivers"))
+GUARD = Guard(-0.5, 1.5, 5e-3)
+OHMS = 100.0
+CURRENT_ERROR = 0.02
+NEVER_ON_THE_WIRE = (b"*RST", b":MEAS", b":CONF", b"*TST", b"*SAV")
+SETPOINTS = {
+    "rest": Setpoint("rest"),
+    "discharge": Setpoint("current", -0.5e-3),
+    "discharge more": Setpoint("current", -4e-3),
+    "discharge to 0 V": Setpoint("current", -1e-3, 0.0),
+    "charge to 1 V": Setpoint("current", 2e-3, 1.0),
+    "charge a little": Setpoint("current", 20e-6, 1.0),
+    "charge, hold": Setpoint("current", 1e-3, 0.35, hold_at_stop=True),
+    "hold 0.2 V": Setpoint("voltage", 2e-3, 0.2),
+    "hold -0.1 V": Setpoint("voltage", 5e-3, -0.1),
+}
+
+
+class Battery:
+    """A constant voltage behind a resistance."""
+
+    def __init__(self, emf_V: float = 0.3) -> None:
+        self.emf_V = emf_V
+
+    def voltage(self, current_A: float) -> float:
+        return self.emf_V + OHMS * current_A
+
+    def step(self, dt_s: float, current_A: float) -> None:
+        pass
+
+    def ledger(self) -> Ledger:
+        return Ledger(0.0, 0.0, 0.0)
+
+    def horizon_s(self, current_A: float) -> float:
+        return 1e9
+
+
+class Bench(NamedTuple):
+    """A driver on the wire of its simulated instrument."""
+
+    smu: Channel
+    wire: Wire
+    emf_V: float
+
+    @property
+    def firmware(self) -> Any:
+        return self.wire.firmware
+
+    async def reads_truly(self, setpoint: Setpoint) -> Reading:
+        """A reading, judged by Ohm's law."""
+        reading = await self.smu.read()
+        current, voltage = self.expected(setpoint)
+        assert reading.current_A == pytest.approx(current, abs=2e-6 + 2e-3 * abs(current))
+        assert reading.voltage_V == pytest.approx(voltage, abs=4e-3)
+        return reading
+
+    def expected(self, setpoint: Setpoint) -> tuple[float, float]:
+        """Current and voltage that this setpoint leads to."""
+        current = 0.0 if setpoint.mode == "rest" else setpoint.current_A
+        stop = setpoint.stop_voltage_V
+        if setpoint.mode == "voltage":
+            assert stop is not None
+            current = (stop - self.emf_V) / OHMS
+        elif setpoint.hold_at_stop and stop is not None:
+            current = min(current, (stop - self.emf_V) / OHMS)
+        return current, self.emf_V + OHMS * current
+
+    def is_off(self) -> bool:
+        """Truly: the relay is open and nothing but the cell is at the terminals."""
+        off = not self.firmware.output_on
+        return off and self.firmware.terminals.source.kind == "open"
+
+
+@asynccontextmanager
+async def bench(
+    driver: str, fault: Any = sound, k: int = 0, emf_V: float = 0.3, **options: Any
+) -> AsyncIterator[Bench]:
+    """Not opened yet; at the end the wire is searched for what must never be on it."""
+    (make,) = entry_points(group="labctl.drivers", name=driver)
+    (simulate,) = entry_points(group="labctl.simulators", name=driver)
+    firmware = simulate.load()(Terminals(Battery(emf_V)), instrument_error=0)
+    wire = Wire(firmware, fault, k)
+    smu = make.load()(Link(MemoryTransport(wire)), channel=1, **options)
+    try:
+        yield Bench(smu, wire, emf_V)
+    finally:
+        await smu.close()
+        written = b"".join(wire.written).upper()
+        assert not [word for word in NEVER_ON_THE_WIRE if word in written]
+
+
+def check_inside(wire: Wire, guard: Guard, most_A: float, since: int = 0) -> None:
+    """Whatever was presented to the cell, at any instant, stayed inside guard and current."""
+    for when, source in wire.sources[since:]:
+        if source.kind == "voltage":
+            assert guard.low_V - 6e-3 <= source.level <= guard.high_V + 6e-3, (when, source)
+            assert source.limit <= most_A * (1 + CURRENT_ERROR), (when, source)
+        elif source.kind == "current":
+            assert abs(source.level) < 1e-8, (when, source)
+
+
+# ---- open ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_opening_says_who_is_there_and_drives_nothing(driver: str) -> None:
+    async with bench(driver) as b:
+        opened = await b.smu.open()
+        assert opened.identity.model in driver
+        assert opened.identity.serial
+        assert not opened.output_was_on
+        assert b.is_off()
+
+
+def another(old: bytes, new: bytes) -> Any:
+    def fault(wire: Wire, _n: int, data: bytes, now: float) -> Replies:
+        return [(when, reply.replace(old, new)) for when, reply in wire.pass_on(data, now)]
+
+    return fault
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fault": another(b"MODEL 24", b"MODEL 99")},
+        {"fault": another(b"KEITHLEY", b"ACME")},
+        {"serial": "1234567"},
+    ],
+)
+async def test_another_instrument_is_refused_and_nothing_is_set(
+    driver: str, wrong: dict[str, Any]
+) -> None:
+    async with bench(driver, **wrong) as b:
+        b.firmware.feed(b":SOUR:FUNC VOLT;:SOUR:VOLT:LEV 0.4;:OUTP ON\n", 0.0)
+        seen = len(b.wire.sources)
+        with pytest.raises(WrongInstrument):
+            await b.smu.open()
+        with pytest.raises(InstrumentError):
+            await b.smu.apply(SETPOINTS["charge to 1 V"], GUARD)
+        with pytest.raises(InstrumentError):
+            await b.smu.safe()  # it may be somebody else's cell
+        assert all(line.strip().endswith(b"?") for line in b.wire.written), b.wire.written
+        assert b.wire.sources[seen:] == []
+        assert b.firmware.output_on
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_an_output_found_on_is_told_and_not_disturbed(driver: str) -> None:
+    async with bench(driver) as b:
+        b.firmware.feed(b":SOUR:FUNC VOLT;:SOUR:VOLT:LEV 0.4;:OUTP ON\n", 0.0)
+        seen = len(b.wire.sources)
+        assert (await b.smu.open()).output_was_on
+        assert b.wire.sources[seen:] == []
+        assert b.firmware.output_on
+        await b.smu.safe()
+        assert b.is_off()
+
+
+# ---- apply, read, safe ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("emf_V", [0.3, -0.05])
+@pytest.mark.parametrize("name", SETPOINTS)
+async def test_what_is_applied_is_read(driver: str, name: str, emf_V: float) -> None:
+    setpoint = SETPOINTS[name]
+    async with bench(driver, emf_V=emf_V) as b:
+        await b.smu.open()
+        before_s = asyncio.get_running_loop().time()
+        changed = await b.smu.apply(setpoint, GUARD)
+        assert before_s <= changed.time_s <= asyncio.get_running_loop().time()
+        if emf_V < 0 and name in ("discharge to 0 V", "charge, hold", "hold 0.2 V"):
+            # such a cell is past that already, or needs more current than it may have
+            assert isinstance(await b.smu.read(), Reading)
+        else:
+            reading = await b.reads_truly(setpoint)
+            holds = setpoint.mode == "voltage" or name == "charge, hold"
+            assert reading.regulating == ("voltage" if holds else "current")
+        check_inside(b.wire, GUARD, max(abs(setpoint.current_A), 1e-9))
+        limits = await b.smu.limits_read_back()
+        assert limits
+        await b.smu.safe()
+        assert b.is_off()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_between_any_two_setpoints_the_cell_is_never_driven_too_far(driver: str) -> None:
+    async with bench(driver) as b:
+        await b.smu.open()
+        for old, new in permutations(SETPOINTS.values(), 2):
+            await b.smu.apply(old, GUARD)
+            await b.reads_truly(old)
+            seen = len(b.wire.sources)
+            await b.smu.apply(new, GUARD)
+            check_inside(b.wire, GUARD, max(abs(old.current_A), abs(new.current_A)), seen)
+            await b.reads_truly(new)
+        await b.smu.safe()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_a_cell_that_is_not_there_and_one_that_shorts_stay_inside(driver: str) -> None:
+    for ohms, most_V in ((1e9, 1.5), (1e-3, 0.0)):
+        async with bench(driver, emf_V=0.0) as b:
+            b.firmware.terminals.cell.voltage = lambda current_A, ohms=ohms: ohms * current_A
+            await b.smu.open()
+            await b.smu.apply(SETPOINTS["charge to 1 V"], GUARD)
+            reading = await b.smu.read()
+            assert abs(reading.voltage_V) <= most_V + 6e-3
+            assert abs(reading.current_A) <= 2e-3 * (1 + CURRENT_ERROR)
+            await b.smu.safe()
+            assert b.is_off()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_a_wider_range_and_back(driver: str) -> None:
+    wide = Guard(-5.0, 5.0, 5e-3)
+    async with bench(driver, emf_V=3.2) as b:
+        await b.smu.open()
+        await b.smu.apply(SETPOINTS["rest"], wide)
+        await b.reads_truly(SETPOINTS["rest"])
+        for setpoint in (
+            Setpoint("current", 2e-3, 4.0),
+            Setpoint("current", -2e-3, 2.5),
+            Setpoint("rest"),
+            Setpoint("current", 2e-3, 4.0),
+        ):
+            await b.smu.apply(setpoint, wide)
+            await b.reads_truly(setpoint)
+        check_inside(b.wire, wide, 2e-3)
+        await b.smu.safe()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_safe_from_anywhere_and_again(driver: str) -> None:
+    async with bench(driver) as b:
+        await b.smu.safe()  # not opened yet
+        assert b.is_off()
+        await b.smu.open()
+        for _ in range(2):
+            await b.smu.safe()
+            assert b.is_off()
+        for setpoint in SETPOINTS.values():
+            await b.smu.apply(setpoint, GUARD)
+            for _ in range(2):
+                seen = len(b.wire.sources)
+                await b.smu.safe()
+                assert b.is_off()
+                assert all(source.kind == "open" for _, source in b.wire.sources[seen:])
+            with pytest.raises(InstrumentError):
+                await b.smu.read()
+
+
+# ---- refusals ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    ("setpoint", "guard"),
+    [
+        (Setpoint("current", 10e-3), GUARD),
+        (Setpoint("current", 2e-3, 1.6), GUARD),
+        (Setpoint("current", 0.0), GUARD),
+        (Setpoint("current", float("nan")), GUARD),
+        (Setpoint("current", 1e-3, float("inf")), GUARD),
+        (Setpoint("voltage", 1e-3), GUARD),
+        (Setpoint("current", 2.0), Guard(-0.5, 1.5, 3.0)),
+        (Setpoint("rest"), Guard(1.0, -1.0, 1e-3)),
+        (Setpoint("rest"), Guard(-1e4, 1e4, 1e-3)),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_before_anything_is_sent(
+    driver: str, setpoint: Setpoint, guard: Guard
+) -> None:
+    async with bench(driver) as b:
+        await b.smu.open()
+        await b.smu.apply(SETPOINTS["discharge"], GUARD)
+        seen = len(b.wire.written)
+        with pytest.raises(OutOfRange):
+            await b.smu.apply(setpoint, guard)
+        assert b.wire.written[seen:] == []
+        await b.reads_truly(SETPOINTS["discharge"])
+        await b.smu.safe()
+
+
+def garbled_setting(wire: Wire, n: int, data: bytes, now: float) -> Replies:
+    """The first line from k on that sets something is not understood by the instrument."""
+    sets = not data.strip().endswith(b"?") and not data.startswith((b":OUTP OFF", b"*CLS"))
+    if n >= 0 and sets:
+        wire.k = 10**9
+        data = b":NONSENSE 1\n"
+    return wire.pass_on(data, now)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("name", ["rest", "charge to 1 V", "hold -0.1 V"])
+async def test_a_refused_setting_never_drives_the_cell_otherwise(driver: str, name: str) -> None:
+    setpoint = SETPOINTS[name]
+    refused = 0
+    for k in range(60):
+        async with bench(driver, garbled_setting, k) as b:
+            try:
+                await b.smu.open()
+                await b.smu.apply(setpoint, GUARD)
+                await b.reads_truly(setpoint)
+            except InstrumentError:
+                refused += 1
+            check_inside(b.wire, GUARD, max(abs(setpoint.current_A), 1e-9))
+            await b.smu.safe()
+            assert b.is_off()
+    assert refused >= 5
+
+
+# ---- cancellation at every await -----------------------------------------------------------
+
+Cancel = Callable[["asyncio.Task[Any]"], object]
+CANCELS: dict[str, Cancel] = {
+    "at once": lambda task: task.cancel(),
+    "a step later": lambda task: asyncio.get_running_loop().call_soon(task.cancel),
+    "in flight": lambda task: asyncio.get_running_loop().call_later(1e-3, task.cancel),
+}
+
+
+class Counted:
+    """Awaits something; at its k-th wait (from 1) whoever runs it is cancelled."""
+
+    def __init__(self, inner: Coroutine[Any, Any, Any], k: int, cancel: Cancel) -> None:
+        self.waits = 0
+        self._inner = inner
+        self._k = k
+        self._cancel = cancel
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self._inner.__await__()
+        thrown: BaseException | None = None
+        while True:
+            try:
+                future = steps.send(None) if thrown is None else steps.throw(thrown)  # type: ignore[attr-defined]  # a coroutine's iterator has it
+            except StopIteration as end:
+                return end.value
+            thrown = None
+            self.waits += 1
+            if self.waits == self._k:
+                task = asyncio.current_task()
+                assert task is not None
+                self._cancel(task)
+            try:
+                yield future
+            except BaseException as error:
+                thrown = error
+
+
+async def cancelled_at(k: int, cancel: Cancel, call: Awaitable[Any]) -> bool:
+    """Run it in a task of its own; whether it had a k-th wait."""
+    assert isinstance(call, types.CoroutineType)
+    counted = Counted(call, k, cancel)
+
+    async def main() -> None:
+        await counted
+
+    task = asyncio.create_task(main())
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # looked at; after a cancellation it may be one
+    await asyncio.sleep(0.01)
+    return counted.waits >= k
+
+
+CALLS: dict[str, Callable[[Bench], Awaitable[Any]]] = {
+    "open": lambda b: b.smu.open(),
+    "apply": lambda b: b.smu.apply(SETPOINTS["discharge"], GUARD),
+    "apply in place": lambda b: b.smu.apply(SETPOINTS["discharge more"], GUARD),
+    "read": lambda b: b.smu.read(),
+    "safe": lambda b: b.smu.safe(),
+}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("how", CANCELS)
+@pytest.mark.parametrize("name", CALLS)
+async def test_cancelled_at_every_wait_it_can_still_be_made_safe(
+    driver: str, name: str, how: str
+) -> None:
+    k, more = 1, True
+    while more:
+        async with bench(driver) as b:
+            if name != "open":
+                await b.smu.open()
+            if name == "apply in place":
+                await b.smu.apply(SETPOINTS["charge to 1 V"], GUARD)
+            elif name in ("read", "safe"):
+                await b.smu.apply(SETPOINTS["discharge"], GUARD)
+                await b.smu.read()
+            more = await cancelled_at(k, CANCELS[how], CALLS[name](b))
+            if name == "read":
+                # another current, so that a reply that is late would be seen
+                await b.smu.apply(SETPOINTS["discharge more"], GUARD)
+                await b.reads_truly(SETPOINTS["discharge more"])
+            await b.smu.safe()
+            assert b.is_off(), k
+            await b.smu.open()
+            for after in ("rest", "charge to 1 V"):
+                await b.smu.apply(SETPOINTS[after], GUARD)
+                await b.reads_truly(SETPOINTS[after])
+            check_inside(b.wire, GUARD, 4e-3)
+            await b.smu.safe()
+            assert b.is_off()
+        k += 1
+    assert k > 2

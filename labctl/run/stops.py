@@ -32,11 +32,11 @@ class Stops:
             yield
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
-        reason = f"stopped by the operator ({signal.Signals(number).name})"
-        self._loop.call_soon_threadsafe(self._ask, reason)
-
-    def _ask(self, reason: str) -> None:
         if self.asked is None:
-            self.asked = reason
-        if self._stop is not None:
-            self._stop(reason)
+            # known from now on, even to whoever does not let the loop turn before asking
+            self.asked = f"stopped by the operator ({signal.Signals(number).name})"
+        self._loop.call_soon_threadsafe(self._pass_on)
+
+    def _pass_on(self) -> None:
+        if self._stop is not None and self.asked is not None:
+            self._stop(self.asked)

@@ -15,7 +15,7 @@ import pytest
 from helpers.broken_wire import Replies, Wire, sound
 
 from labctl_drivers.channel import Channel
-from labctl_drivers.errors import InstrumentError, OutOfRange, WrongInstrument
+from labctl_drivers.errors import InstrumentError, OutOfRange, OutputUnknown, WrongInstrument
 from labctl_drivers.link import Link, MemoryTransport
 from labctl_drivers.vocabulary import Guard, Reading, Setpoint
 from labctl_simulators.ports import Ledger
@@ -273,6 +273,22 @@ async def test_safe_from_anywhere_and_again(driver: str) -> None:
                 assert all(source.kind == "open" for _, source in b.wire.sources[seen:])
             with pytest.raises(InstrumentError):
                 await b.smu.read()
+
+
+def stuck_on_with_an_old_reply(wire: Wire, _n: int, data: bytes, now: float) -> Replies:
+    """The relay is welded, and an answer from before it was on comes just now."""
+    return [(now + 5e-4, b"0\n")] if data == b":OUTP OFF\n" else wire.pass_on(data, now)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_an_old_reply_does_not_say_that_it_is_off(driver: str) -> None:
+    async with bench(driver) as b:
+        await b.smu.open()
+        await b.smu.apply(SETPOINTS["discharge"], GUARD)
+        b.wire.fault = stuck_on_with_an_old_reply
+        with pytest.raises(OutputUnknown):
+            await b.smu.safe()
+        assert b.firmware.output_on
 
 
 # ---- refusals ------------------------------------------------------------------------------

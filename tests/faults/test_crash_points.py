@@ -4,6 +4,7 @@ One short run in virtual time for each point (SQLite's I/O-error loop, data_and_
 """
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from unittest import mock
 
 import pytest
 from helpers import broken_wire
-from helpers.broken_wire import Ran, Wire, check_sources, run_broken, sound
+from helpers.broken_wire import SHORT, Ran, Wire, check_sources, run_broken, sound
 
 from labctl.journal import Journal, Reader, StorageFault, list_runs
 from labctl.mqtt import BadTopic
@@ -23,6 +24,7 @@ from labctl.run import ending, safe, watch
 from labctl.run.model import ModelWatch
 from labctl_drivers.errors import InvalidReading, LinkLost, OutputUnknown
 from labctl_drivers.keithley_24xx import Keithley2450
+from labctl_protocols.decisions import Answer, Safe
 from labctl_protocols.engine import Engine
 
 QUICK = """\
@@ -263,6 +265,53 @@ def test_names_that_may_not_be_topics_drive_nothing_and_the_run_is_closed(tmp_pa
 
 def never_driven(wire: Wire) -> bool:
     return b":OUTP ON\n" not in wire.written and all(s.kind == "open" for _, s in wire.sources)
+
+
+def test_a_stop_before_the_output_is_on_drives_nothing(tmp_path: Path) -> None:
+    whole = conducting.journals.create
+
+    def create(*args: Any) -> Journal:
+        signal.raise_signal(signal.SIGTERM)
+        return whole(*args)
+
+    with mock.patch.object(conducting.journals, "create", create):
+        ran = run_broken(broken_wire.short_request(tmp_path))
+    assert (ran.result.outcome, ran.result.exit_code) == ("stopped", 130)
+    assert never_driven(ran.wire)
+    with Reader(ran.result.folder) as reader:
+        assert [event.data for event in reader.events() if event.kind == "output"] == [
+            {"on": False, "read_back": True}
+        ]
+
+
+@pytest.mark.parametrize("end", ["limit", "stopped", "completed"])
+def test_the_output_is_off_before_anybody_is_told(end: str, tmp_path: Path) -> None:
+    on_when_told: list[bool] = []
+    whole = conducting.journal_writer
+
+    def journal_writer(*args: Any, **named: Any) -> Any:
+        write = whole(*args, **named)
+
+        def told(answer: Answer) -> None:
+            if Safe() in answer.commands:
+                on_when_told.append(wires[0].firmware.output_on)
+            write(answer)
+            if end == "stopped" and answer.rows:
+                signal.raise_signal(signal.SIGTERM)
+
+        return told
+
+    text = SHORT
+    if end == "limit":
+        text = text.replace("-0.5 V .. 1.5 V", "-0.1 V .. 1.5 V")
+    request = broken_wire.short_request(tmp_path, text=text)
+    with (
+        mock.patch.object(conducting, "journal_writer", journal_writer),
+        broken_wire.broken(sound, 0) as wires,
+    ):
+        result = conducting.conduct(request)
+    assert result.outcome == end
+    assert on_when_told == [False]
 
 
 # ---- S7: whoever looks on ------------------------------------------------------------------

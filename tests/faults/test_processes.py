@@ -254,6 +254,28 @@ def test_when_the_disk_fails_the_output_goes_off_before_anything_else(
     assert on_when_told == [False]
 
 
+def test_a_disk_that_fails_while_nothing_is_due_is_noticed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, commits = writer._store, 0
+
+    def store(database: sqlite3.Connection, batch: Any) -> None:
+        nonlocal commits
+        commits += 1
+        if commits >= 3:
+            raise sqlite3.OperationalError("disk I/O error")
+        whole(database, batch)
+
+    monkeypatch.setattr(writer, "_store", store)
+    text = LONG.replace("record: every 1 s", "record: every 60 s").replace(
+        "steps:\n  - repeat", "steps:\n  - rest: 1 h\n  - repeat", 1
+    )
+    ran = broken_wire.run_broken(replace(broken_wire.short_request(tmp_path, text=text), speed=4.0))
+    assert (ran.result.outcome, ran.result.exit_code) == ("fault", 5)
+    assert not ran.wire.firmware.output_on
+    assert len(ran.wire.sent) <= 2  # the next reading was due a minute later
+
+
 # ---- time ----------------------------------------------------------------------------------
 
 

@@ -229,7 +229,9 @@ class _Keithley24xx:
         if self._serial is not None and identity.serial != self._serial:
             raise WrongInstrument(f"serial number {identity.serial} answers, not {self._serial}")
         self._model, self._identity = model, identity
-        self._link.probe = replace(scpi.IDENTITY_PROBE, is_reply=lambda frame: frame == reply)
+        self._link.probe = replace(
+            scpi.IDENTITY_PROBE, is_reply=lambda frame: scpi.is_same(frame, reply)
+        )
         return identity
 
     async def _check_language(self) -> None:

@@ -73,6 +73,11 @@ def looks_like_identity(frame: bytes) -> bool:
     return len(fields) >= 4 and fields[0].strip()[:1].isalpha() and frame.isascii()
 
 
+def is_same(frame: bytes, reply: bytes) -> bool:
+    """Whether two identities are of one instrument; a firmware's name cut short does not count."""
+    return looks_like_identity(frame) and frame.split(b",")[:3] == reply.split(b",")[:3]
+
+
 def identity(frame: bytes) -> Identity:
     """The reply to `*IDN?`. Raises BadReply."""
     if not looks_like_identity(frame):

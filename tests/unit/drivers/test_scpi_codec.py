@@ -101,3 +101,10 @@ def test_whatever_comes_ends_in_a_value_or_a_bad_reply(frame):
             parse(frame)
         except BadReply:
             pass
+
+
+def test_the_same_instrument_is_known_by_maker_model_and_serial():
+    whole = b"KEITHLEY INSTRUMENTS,MODEL 2450,04488850,1.7.3c"
+    assert scpi.is_same(whole, whole[:-1])
+    assert not scpi.is_same(whole.replace(b"50,1", b"51,1"), whole)
+    assert not scpi.is_same(b",".join(whole.split(b",")[:3]), whole)

@@ -13,6 +13,8 @@ from labctl_drivers.vocabulary import RangeAccuracy
 from labctl_protocols.engine.account import Account, ce_uncertainty, coulombic_efficiency
 from labctl_protocols.plan import GroupClass
 
+MOST_CE = 1.005
+
 Emit = Callable[[str, Callable[[], dict[str, object]]], None]
 """Takes an event's kind and how to make its data once the last gap's charge is in."""
 
@@ -175,6 +177,8 @@ class Cycles:
         number, group_class, label, pair = scope.cycle, scope.group_class, scope.label, scope.pair
 
         def data() -> dict[str, object]:
+            ce = coulombic_efficiency(first.account, second.account) if whole else None
+            u_ce = ce_uncertainty(first.account, second.account, accuracy) if whole else None
             return {
                 "cycle": number,
                 "class": group_class,
@@ -182,9 +186,9 @@ class Cycles:
                 "complete": whole,
                 "first": half_data(first),
                 "second": half_data(second),
-                "ce": coulombic_efficiency(first.account, second.account) if whole else None,
-                "u_ce": ce_uncertainty(first.account, second.account, accuracy) if whole else None,
-                "flags": cycle_flags(second, pair, whole),
+                "ce": ce,
+                "u_ce": u_ce,
+                "flags": [*cycle_flags(second, pair, whole), *gain_flags(ce, u_ce)],
             }
 
         emit("cycle", data)
@@ -227,6 +231,13 @@ def cycle_flags(second: Half, pair: str, whole: bool) -> list[str]:
     if pair == "each" and not second.at_voltage:
         flags.append("not stripped to cut-off" if second.kind == "strip" else "not at cut-off")
     return flags
+
+
+def gain_flags(ce: float | None, u_ce: float | None) -> list[str]:
+    """More came back than went in: a soft short, or a cell that arrived charged (science.md §5)."""
+    if ce is None or u_ce is None or ce - u_ce <= MOST_CE:
+        return []
+    return ["more out than in"]
 
 
 def half_data(half: Half) -> dict[str, object]:

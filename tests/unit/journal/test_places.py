@@ -13,7 +13,7 @@ MOUNTS = r"""
 30 22 0:40 / /home rw shared:9 - nfs4 server:/home rw,vers=4.2
 31 30 254:3 / /home/lab/local rw - ext4 /dev/vdb rw
 32 22 0:41 / /mnt/c rw - 9p C:\134 rw,aname=drvfs;path=C:\;uid=1000
-33 22 0:42 / /work rw - 9p root rw,trans=virtio
+33 22 0:42 / /srv rw - 9p host rw,trans=virtio
 34 22 0:43 / /media/a\040share rw - cifs //nas/data rw
 35 22 0:44 / /data rw - ext4 /dev/vdc rw
 36 22 0:45 / /data rw - fuse.sshfs lab@host: rw
@@ -28,7 +28,7 @@ MOUNTS = r"""
         ("/home/lab/local/data", None),
         ("/home2/data", None),
         ("/mnt/c/data", "a Windows disk under WSL"),
-        ("/work/data", None),
+        ("/srv/data", None),
         ("/media/a share/x", "cifs"),
         ("/data/x", "fuse.sshfs"),
     ],

@@ -37,6 +37,7 @@ class RecordedRow(NamedTuple):
     regulating: str
     current_range_A: float
     quality: str
+    terminal: str
 
 
 class RecordedEvent(NamedTuple):

@@ -6,7 +6,7 @@ from operator import attrgetter
 from labctl_protocols.decisions import Row
 
 FILE = "journal.sqlite"
-VERSION = 1
+VERSION = 2
 """Stands in SQLite's `user_version`; a journal of another version is refused, never guessed."""
 
 MIGHT_BE_NULL = frozenset({"set_current_A", "set_voltage_V"})

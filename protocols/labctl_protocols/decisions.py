@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl_drivers.vocabulary import Guard, Reading, Setpoint
+from labctl_protocols.plan import MAIN
 
 Outcome = Literal["completed", "stopped", "limit", "detector", "fault", "error", "lost"]
 
@@ -48,7 +49,22 @@ class Stopping:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
-Heard = Reading | Applied | Safed | Unsafe | Stopping
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What the operator asked of the running run: go on, pause, or end this step."""
+
+    time_s: float
+    word: Literal["continue", "pause", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """The time to wake has come, and nothing is connected that could be read."""
+
+    time_s: float
+
+
+Heard = Reading | Applied | Safed | Unsafe | Stopping | Operator | Waited
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +73,14 @@ class Apply:
 
     setpoint: Setpoint
     guard: Guard
+    terminal: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Safe:
-    """Command: output off, read back."""
+    """Command: output off, read back, of this terminal; of all where it is None."""
+
+    terminal: str | None = None
 
 
 Command = Apply | Safe
@@ -91,14 +110,15 @@ class Row:
     regulating: str
     current_range_A: float
     quality: str
+    terminal: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something decided or noticed, for the journal and its followers; `data` is plain JSON.
 
-    Kinds: run_started step_started step_ended group_entered group_left half cycle mark limit
-    detector fault operator note output run_ended.
+    Kinds: run_started step_started step_resumed step_ended group_entered group_left half cycle
+    mark ask limit detector fault operator revision note output run_ended.
     """
 
     t_s: float
@@ -109,12 +129,15 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What follows from what was heard. `wake_at` None: the next thing to come is an answer to
-    the commands; otherwise read the cell at that time. `boundary`: commit the journal now."""
+    the commands; otherwise read the cell at that time. `waits`: nothing is connected; say `Waited`
+    at `wake_at` (never, if None) unless the operator speaks before. `boundary`: commit the journal
+    now."""
 
     commands: tuple[Command, ...] = ()
     rows: tuple[Row, ...] = ()
     events: tuple[Event, ...] = ()
     wake_at: float | None = None
     boundary: bool = False
+    waits: bool = False
     ended: Outcome | None = None
     reason: str = ""

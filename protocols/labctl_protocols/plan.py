@@ -6,7 +6,7 @@ unrolled. A plan is a frozen value; where the run stands is the engine's state.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Value = float | bool | None
@@ -15,6 +15,10 @@ Value = float | bool | None
 CellKind = Literal["half", "anode-free", "full", "symmetric", "cathode-half"]
 GroupClass = Literal["conditioning", "formation", "supply", "cycle", "diagnostic"]
 Verb = Literal["charge", "discharge", "plate", "strip"]
+Control = Literal["current", "power", "resistance"]
+Policy = Literal["ignore", "flag", "stop"]
+MAIN = "main"
+"""The terminal that a step without `terminal` drives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,38 +127,92 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold(Step):
+class Timed(Step):
+    """What steps that pass time share; what is None or missing here is as around the step.
+
+    `terminal` is the role of the two electrodes that it drives; no other terminal is connected
+    meanwhile.
+    """
+
+    until: tuple[End, ...] = ()
+    record: Record | None = None
+    limits: Limits | None = None
+    terminal: str = MAIN
+    detectors: Mapping[str, Policy] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Timed):
     """Constant voltage until an end; also the second part of CC-CV (`then hold`).
 
     In a `then hold` the voltage is None: it is the target that ended the first part.
     """
 
     voltage: Expression | None = None
-    until: tuple[End, ...] = ()
-    record: Record | None = None
-    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Drive(Step):
-    """Constant current until an end. `sign` is +1 where the verb charges the cell as wired."""
+class Drive(Timed):
+    """Constant current, power or resistance until an end; `at` in A, W or ohm, above zero.
+
+    `sign` is +1 where the verb charges the cell as wired.
+    """
 
     verb: Verb = "charge"
     sign: Literal[1, -1] = 1
+    control: Control = "current"
     at: Expression | None = None
-    until: tuple[End, ...] = ()
     then_hold: Hold | None = None
-    record: Record | None = None
-    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Rest(Step):
+class Rest(Timed):
     """No current, voltage read, until an end."""
 
-    until: tuple[End, ...] = ()
-    record: Record | None = None
-    limits: Limits | None = None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep(Timed):
+    """A staircase of voltages from `start` through the `corners`, `cycles` times over.
+
+    `rate_V_s` and `step_V` are above zero. It ends at the last corner, if no end comes before.
+    """
+
+    start: Expression
+    corners: tuple[Expression, ...]
+    rate_V_s: float
+    step_V: float
+    cycles: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impedance(Timed):
+    """An impedance spectrum about the present state, from high to low frequency.
+
+    One of the amplitudes is set (peak). Only instruments that declare it can run it.
+    """
+
+    from_Hz: float
+    to_Hz: float
+    points_per_decade: int
+    amplitude_V: float | None = None
+    amplitude_A: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Step):
+    """A question to the operator, with the output off; nobody answering within the timeout ends
+    the run."""
+
+    question: str
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set(Step):
+    """An auxiliary's new set value (coherent SI)."""
+
+    name: str
+    value: Expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +274,8 @@ class If(Step):
     otherwise: tuple["Node", ...] = ()
 
 
-Node = Drive | Rest | Hold | Mark | Stop | Exit | Group | Repeat | For | If
+TimedNode = Drive | Rest | Hold | Sweep | Impedance
+Node = TimedNode | Ask | Set | Mark | Stop | Exit | Group | Repeat | For | If
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +285,8 @@ class Plan:
     `limits` is the intersection of instrument, cell and protocol, so all of its voltages and its
     current are set. `plate_sign` is the current's sign that plates metal on the collector (None
     in symmetric and cathode-half cells); `charge_plates` says whether plain charge and discharge
-    count in the metal ledger (anode-free full cells). Charges are in Ah.
+    count in the metal ledger (anode-free full cells). Charges are in Ah. `terminals` gives each
+    role's electrodes, positive first; `detectors` every detector's policy.
     """
 
     name: str
@@ -245,3 +305,5 @@ class Plan:
     reference: str | None
     parameters: Mapping[str, str]
     steps: tuple[Node, ...]
+    terminals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    detectors: Mapping[str, Policy] = field(default_factory=dict)

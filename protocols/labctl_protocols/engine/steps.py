@@ -9,7 +9,7 @@ from labctl_protocols.decisions import Outcome
 from labctl_protocols.engine import judge
 from labctl_protocols.engine.ends import freeze_targets
 from labctl_protocols.engine.state import StepState, StepType
-from labctl_protocols.engine.view import TimedNode
+from labctl_protocols.plan import TimedNode
 from labctl_protocols.plan import Drive, End, Hold, Rest, Value
 
 if TYPE_CHECKING:

@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from labctl_protocols.engine.judge import narrower
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.engine.walk import Frame
-from labctl_protocols.plan import Drive, End, Group, Hold, Limits, Node, Plan, Record, Rest
-
-TimedNode = Drive | Hold | Rest
+from labctl_protocols.plan import (
+    Drive,
+    End,
+    Group,
+    Limits,
+    Node,
+    Plan,
+    Record,
+    Timed,
+    TimedNode,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,6 @@ def enclosing_limits(plan: Plan, nodes: Mapping[int, Node], frames: Sequence[Fra
 
 
 def _timed(node: Node) -> TimedNode:
-    if isinstance(node, Drive | Hold | Rest):
+    if isinstance(node, Timed):
         return node
     raise TypeError(f"node {node.id} passes no time")

@@ -13,8 +13,6 @@ from labctl_drivers.vocabulary import RangeAccuracy
 from labctl_protocols.engine.account import Account, ce_uncertainty, coulombic_efficiency
 from labctl_protocols.plan import GroupClass
 
-MOST_CE = 1.005
-
 Emit = Callable[[str, Callable[[], dict[str, object]]], None]
 """Takes an event's kind and how to make its data once the last gap's charge is in."""
 
@@ -188,7 +186,7 @@ class Cycles:
                 "second": half_data(second),
                 "ce": ce,
                 "u_ce": u_ce,
-                "flags": [*cycle_flags(second, pair, whole), *gain_flags(ce, u_ce)],
+                "flags": cycle_flags(second, pair, whole),
             }
 
         emit("cycle", data)
@@ -231,13 +229,6 @@ def cycle_flags(second: Half, pair: str, whole: bool) -> list[str]:
     if pair == "each" and not second.at_voltage:
         flags.append("not stripped to cut-off" if second.kind == "strip" else "not at cut-off")
     return flags
-
-
-def gain_flags(ce: float | None, u_ce: float | None) -> list[str]:
-    """More came back than went in: a soft short, or a cell that arrived charged (science.md §5)."""
-    if ce is None or u_ce is None or ce - u_ce <= MOST_CE:
-        return []
-    return ["more out than in"]
 
 
 def half_data(half: Half) -> dict[str, object]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Reading, Setpoint
-from labctl_protocols.engine import judge
 from labctl_protocols.engine.account import ce_uncertainty, coulombic_efficiency
 from labctl_protocols.engine.cycles import Half, Scope, half_data
+from labctl_protocols.engine.detect import contact, watch
 from labctl_protocols.engine.ends import Progress, Sample, freeze_targets, interpolate
 from labctl_protocols.engine.judge import Over
 from labctl_protocols.engine.state import StepState
@@ -46,18 +46,22 @@ def ended_by(over: Over) -> str:
 
 
 def confirmed(engine: Engine, reading: Reading) -> bool:
-    """After a voltage end with hardly any current: a cell at rest, or a contact that was lost?
+    """After an end with hardly any current: a cell at rest, or a contact that was lost?
 
     True = walk on.
     """
     state = engine.state
+    if state.tripped is not None:
+        _confirm_limit(engine, state.tripped, reading)
+        return False
     step = state.step
     if step is None:
         raise RuntimeError("no step is being confirmed")
-    if judge.contact_lost(reading):
-        contact_loss(engine, "the current broke down, and at rest there is no cell to be seen")
-        return False
-    engine.tell("note", {"text": "voltage end confirmed at rest", "voltage_V": reading.voltage_V})
+    if contact.nothing_there(reading):
+        if contact_loss(engine, "the current broke down, and at rest there is no cell to be seen"):
+            return False
+    text = f"{state.ended} end confirmed at rest"
+    engine.tell("note", {"text": text, "voltage_V": reading.voltage_V})
     leave_bare(engine, step)
     held = _hold_part(engine, step)
     if held is not None and held.set_voltage_V is not None:
@@ -68,11 +72,28 @@ def confirmed(engine: Engine, reading: Reading) -> bool:
     return True
 
 
-def contact_loss(engine: Engine, seen: str) -> None:
-    """Nothing is connected any more: end the run."""
-    text = f"contact lost: {seen}"
-    engine.tell("detector", {"name": "contact_loss", "text": text})
-    engine.stop("detector", text)
+def contact_loss(engine: Engine, seen: str) -> bool:
+    """Nothing is connected any more; True = the run ends with it."""
+    return watch.tell(engine, "contact_loss", f"contact lost: {seen}")
+
+
+def starved_at_limit(engine: Engine, tripped: dict[str, str | float]) -> None:
+    """At a limit with hardly any current: to rest at once, then see whether there is a cell."""
+    state, step = engine.state, engine.state.step
+    if step is None:
+        raise RuntimeError("no step is running")
+    _interrupt(engine, step)
+    state.step, state.phase, state.tripped = None, "confirming", tripped
+    engine.apply(Setpoint("rest"))
+
+
+def _confirm_limit(engine: Engine, tripped: dict[str, str | float], reading: Reading) -> None:
+    engine.state.tripped = None
+    text = str(tripped["text"])
+    if contact.nothing_there(reading) and contact_loss(engine, f"{text} without a current"):
+        return
+    engine.tell("limit", tripped)
+    engine.stop("limit", text)
 
 
 def _go_over(engine: Engine, step: StepState, now: Sample) -> None:
@@ -118,6 +139,7 @@ def _close(engine: Engine, over: Over, progress: Progress) -> None:
     node = view.node
     word = ended_by(over)
     state.ended = word
+    watch.on_step_over(engine, word)
     at_voltage = word == "voltage" or step.type == "then_hold"
     _enter(engine, step, None if step.type == "hold" else at_voltage, whole=True)
     if at_voltage and state.phase != "confirming":

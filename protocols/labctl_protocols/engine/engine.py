@@ -6,7 +6,7 @@ gap's charge belongs to the step that ended.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from labctl_drivers.vocabulary import Guard, Ratings, Reading, Setpoint
 from labctl_protocols.decisions import (
@@ -25,9 +25,11 @@ from labctl_protocols.decisions import (
 )
 from labctl_protocols.engine import ending, judge, steps
 from labctl_protocols.engine.account import Account
+from labctl_protocols.engine.detect import contact, watch
+from labctl_protocols.engine.detect.seen import Seen
 from labctl_protocols.engine.ends import Progress, Sample
 from labctl_protocols.engine.names import RunNames
-from labctl_protocols.engine.sampling import LastRow, is_recorded, next_reading
+from labctl_protocols.engine.sampling import FASTEST_S, LastRow, is_recorded, next_reading
 from labctl_protocols.engine.state import Output, RunState, StepState, fresh_state, row_of
 from labctl_protocols.engine.view import View, enclosing_limits, view_of
 from labctl_protocols.engine.walk import ROOT, Frame, nodes_by_id
@@ -56,6 +58,8 @@ class Engine:
         self._rows: list[Row] = []
         self._commands: list[Command] = []
         self._stopping: tuple[Outcome, str] = ("completed", "end of the protocol")
+        self._halted: str | None = None
+        self.seen: Seen | None = None
 
     def begin(self, time_s: float) -> Answer:
         """Start the run: rest first, so that the cell is seen before anything drives it."""
@@ -103,9 +107,9 @@ class Engine:
             self._first_look(reading)
         elif state.phase == "open_circuit":
             state.open_circuit_V = reading.voltage_V
-            if judge.contact_lost(reading):
-                ending.contact_loss(self, "at rest there is no cell to be seen")
-            elif not steps.drive(self):
+            if not self._cell_is_there(reading):
+                return self._answer(None)
+            if not steps.drive(self):
                 walk_on(self)
         elif state.phase == "confirming":
             state.open_circuit_V = reading.voltage_V
@@ -124,9 +128,16 @@ class Engine:
         view, errors = self.view(step), judge.errors_of(reading, self.ratings)
         tripped = judge.limit_tripped(reading, view.limits, step, errors)
         if tripped is not None:
-            self.tell("limit", tripped)
             self._record(reading, force=True)
-            self.stop("limit", str(tripped["text"]))
+            if tripped["quantity"] == "voltage" and judge.starved(reading, step.set_current_A):
+                ending.starved_at_limit(self, tripped)
+            else:
+                self.tell("limit", tripped)
+                self.stop("limit", str(tripped["text"]))
+            return self._answer(None)
+        watch.on_reading(self, reading, errors)
+        if self._halted is not None:
+            self._record(reading, force=True)
             return self._answer(None)
         band_V = 2 * errors[0] if view.goes_over else 0.0
         output = self.state.output
@@ -142,21 +153,27 @@ class Engine:
                 return self._answer(None)
             # the instrument went over to holding the voltage by itself: read on
             return self._answer(now.time_s + self.ratings.reading_time_s, boundary=True)
-        return self._answer(
-            next_reading(
-                view.record,
-                output.driven,
-                self.ratings.reading_time_s,
-                view.until,
-                progress,
-                (view.limits.high_V, view.limits.low_V) if step.sign else (),
-                self.state.trail_s,
-            )
+        due_s = next_reading(
+            view.record,
+            output.driven,
+            self.ratings.reading_time_s,
+            view.until,
+            progress,
+            (view.limits.high_V, view.limits.low_V) if step.sign else (),
+            self.state.trail_s,
         )
+        if watch.is_suspicious(self):
+            due_s = min(due_s, now.time_s + max(FASTEST_S, self.ratings.reading_time_s))
+        return self._answer(due_s)
+
+    def _cell_is_there(self, reading: Reading) -> bool:
+        if not contact.nothing_there(reading):
+            return True
+        return not ending.contact_loss(self, "at rest there is no cell to be seen")
 
     def _look_at_rest(self, reading: Reading) -> None:
         state = self.state
-        if judge.contact_lost(reading):
+        if contact.nothing_there(reading):
             # one such reading may be the output settling: look again before the next drive
             state.open_circuit_V, state.last_sign = None, 0
         else:
@@ -185,10 +202,8 @@ class Engine:
     def _first_look(self, reading: Reading) -> None:
         self.state.open_circuit_V = reading.voltage_V
         window = self.plan.start_V
-        text = judge.not_the_cell(reading, window)
-        if text is not None:
-            self.tell("detector", {"name": "start", "text": text})
-            self.stop("detector", text)
+        text = contact.not_the_cell(reading, window)
+        if text is not None and watch.tell(self, "start", text):
             return
         self.tell("note", {"text": "cell found", "voltage_V": reading.voltage_V})
         walk_on(self)
@@ -297,7 +312,11 @@ class Engine:
         self._drives_next = False
         self._commands = [Safe()]
 
-    def tell(self, kind: str, data: dict[str, object]) -> None:
+    def halt(self, reason: str) -> None:
+        """A detector wants the run to end; it does once what is being heard has been dealt with."""
+        self._halted = self._halted or reason
+
+    def tell(self, kind: str, data: Mapping[str, object]) -> None:
         """An event now."""
         self._events.append(Event(self.state.now_s - self.state.started_s, kind, data))
 
@@ -307,8 +326,11 @@ class Engine:
 
     def flush(self) -> None:
         """Tell what waited."""
-        for kind, data in self._pending:
-            self.tell(kind, data())
+        for kind, make in self._pending:
+            data = make()
+            if kind == "cycle":
+                watch.on_cycle(self, data)
+            self.tell(kind, data)
         self._pending = []
 
     def receive_gap(self, accounts: list[Account], metal: bool) -> None:
@@ -323,6 +345,8 @@ class Engine:
         ended: Outcome | None = None,
         reason: str = "",
     ) -> Answer:
+        if self._halted is not None:
+            self.stop("detector", self._halted)
         answer = Answer(
             commands=tuple(self._commands),
             rows=tuple(self._rows),

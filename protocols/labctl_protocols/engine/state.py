@@ -8,6 +8,7 @@ from labctl_drivers.vocabulary import Reading
 from labctl_protocols.decisions import Row
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.cycles import Cycles
+from labctl_protocols.engine.detect.memory import Memory
 from labctl_protocols.engine.ends import Sample
 from labctl_protocols.engine.ledger import MetalLedger
 from labctl_protocols.engine.sampling import LastRow
@@ -83,7 +84,8 @@ class RunState:
 
     `phase` is `beginning` while a step's output is commanded and not yet confirmed; `awaiting`
     says so of any command. `open_circuit_V` is the cell's voltage at rest if nothing has driven it
-    since; `last_sign` the direction of the last drive, 0 where the cell must be looked at first.
+    since; `last_sign` the direction of the last drive, 0 where the cell must be looked at first;
+    `tripped` the limit that ended a step with hardly any current, until that has been done.
     """
 
     started_s: float
@@ -106,6 +108,8 @@ class RunState:
     passed_s: float = 0.0
     open_circuit_V: float | None = None
     last_sign: int = 0
+    tripped: dict[str, str | float] | None = None
+    detect: Memory = field(default_factory=Memory)
 
 
 def fresh_state(plan: Plan) -> RunState:

@@ -11,18 +11,23 @@ from labctl_protocols.engine.ends import Crossing, Progress, first_crossing
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.plan import End, Limits, Names
 
+Errors = tuple[float, float]
+"""The maker's limits of error of a reading: (V, A)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A step is over: by an end, or because the current flows against the drive (crossing None)."""
+    """A step is over: by an end; by what `word` says; or because the current flows against the
+    drive (neither)."""
 
     crossing: Crossing | None
     reason: str
     confirm: bool = False
+    word: str = ""
 
 
-def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:
-    """The maker's limits of error of this reading: (V, A)."""
+def errors_of(reading: Reading, ratings: Ratings) -> Errors:
+    """The maker's limits of error of this reading."""
     volt = accuracy_of(reading.voltage_range_V, ratings.voltage_ranges)
     ampere = accuracy_of(reading.current_range_A, ratings.current_ranges)
     return (
@@ -32,7 +37,7 @@ def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:
 
 
 def limit_tripped(
-    reading: Reading, limits: Limits, step: StepState, errors: tuple[float, float]
+    reading: Reading, limits: Limits, step: StepState, errors: Errors
 ) -> dict[str, str | float] | None:
     """The limit that this reading crosses, as the event's data; None when all is well.
 
@@ -83,7 +88,7 @@ def step_over(
     until: Sequence[End],
     progress: Progress,
     names: Names,
-    errors: tuple[float, float],
+    errors: Errors,
 ) -> Over | None:
     """Whether the step ends with this reading, and why."""
     if step.sign and step.sign * reading.current_A < -2 * errors[1]:

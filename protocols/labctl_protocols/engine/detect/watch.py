@@ -10,6 +10,7 @@ from labctl_protocols.detectors import DETECTORS
 from labctl_protocols.engine.detect import charge, contact, readback, resting, shorts, voltage
 from labctl_protocols.engine.detect.memory import Memory, Told
 from labctl_protocols.engine.detect.seen import Rule, Seen
+from labctl_protocols.engine.judge import Errors
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.plan import MAIN, Drive, Node, Policy, Timed
 
@@ -23,12 +24,9 @@ UNJUDGED = ("conditioning", "supply", "diagnostic")
 """Classes whose charges need not belong together (science.md §0)."""
 
 
-def on_reading(engine: Engine, reading: Reading, errors: tuple[float, float]) -> None:
+def on_reading(engine: Engine, step: StepState, reading: Reading, errors: Errors) -> None:
     """Ask the rules about a reading of the running step."""
-    state = engine.state
-    step, memory, output = state.step, state.detect, state.output
-    if step is None:
-        raise RuntimeError("no step is running")
+    memory, output = engine.state.detect, engine.state.output
     seen = engine.seen
     if seen is None or seen.step is not step:
         seen = engine.seen = _look_at(engine, step, reading)
@@ -197,8 +195,7 @@ def policy_of(engine: Engine, name: str) -> Policy:
 
 
 def _policies(engine: Engine, node: Node | None) -> dict[str, Policy]:
-    policies = {name: detector.policy for name, detector in DETECTORS.items()}
-    policies |= engine.plan.detectors
+    policies = {name: each.policy for name, each in DETECTORS.items()} | {**engine.plan.detectors}
     if isinstance(node, Timed):
         policies |= node.detectors
     return policies

@@ -49,6 +49,7 @@ class Noise:
     share: float = 0.0
     count: int = 0
     sum_V2: float = 0.0
+    weight: float = 0.0
     loud: int = 0
 
 

@@ -168,13 +168,14 @@ def _noise_of(seen: Seen, noise: Noise) -> float | None:
     chord_V = first.voltage_V + share * (last.voltage_V - first.voltage_V)
     residual_V = middle.voltage_V - chord_V
     if noise.residual_V is not None:
-        noise.sum_V2 -= noise.residual_V * residual_V / max(noise.share + 1.0 - share, 0.1)
+        noise.sum_V2 -= noise.residual_V * residual_V
+        noise.weight += noise.share + 1.0 - share
         noise.count += 1
     noise.residual_V, noise.share = residual_V, share
     if noise.since_s is None:
         noise.since_s = seen.now_s
     if seen.now_s - noise.since_s < WINDOW_S or noise.count < WINDOW_LEAST:
         return None
-    variance_V2 = max(0.0, noise.sum_V2 / noise.count)
-    noise.since_s, noise.count, noise.sum_V2 = seen.now_s, 0, 0.0
+    variance_V2 = max(0.0, noise.sum_V2 / noise.weight)
+    noise.since_s, noise.count, noise.sum_V2, noise.weight = seen.now_s, 0, 0.0, 0.0
     return variance_V2

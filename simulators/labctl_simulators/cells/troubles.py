@@ -31,6 +31,18 @@ TROUBLES = {
     "fast_self_discharge_at_h": Known(-1.0, -1.0),
 }
 """A time or charge of -1 is never, and -1 as a duration is for ever."""
+NEEDS = (
+    ("soft_short_noise", "soft_short_S"),
+    ("soft_short_at_h", "soft_short_S"),
+    ("soft_short_at_mAh_cm2", "soft_short_S"),
+    ("soft_short_for_h", "soft_short_S"),
+    ("contact_lost_for_h", "contact_lost_at_h"),
+    ("resistance_jump_ohm_cm2", "resistance_jump_at_h"),
+    ("resistance_jump_at_h", "resistance_jump_ohm_cm2"),
+    ("fast_self_discharge_per_h", "fast_self_discharge_at_h"),
+    ("fast_self_discharge_at_h", "fast_self_discharge_per_h"),
+)
+"""What would do nothing without the other."""
 
 
 class Effects(NamedTuple):
@@ -120,7 +132,10 @@ def _flicker(age_s: float) -> int:
 
 
 def troubles_of(values: Mapping[str, float], area_cm2: float) -> tuple[Trouble, ...]:
-    """What the parameters ask for."""
+    """What the parameters ask for. Raises ValueError for one that does nothing by itself."""
+    for name, other in NEEDS:
+        if values[name] != TROUBLES[name].default and values[other] == TROUBLES[other].default:
+            raise ValueError(f"{name} does nothing without {other}")
 
     def when(name: str) -> When:
         charge_mAh_cm2 = values.get(f"{name}_at_mAh_cm2", UNSAID)

@@ -23,7 +23,7 @@ NUCLEATION_BEND_mA_cm2 = 0.05
 NEW_PLATING_mAh_cm2 = 1e-3
 HORIZON_V = 2.5e-4
 SLOW_mA_cm2 = 0.1
-RESTS_BELOW_mA_cm2 = 1e-3
+RESTS_BELOW_mA_cm2 = 1e-6
 RECOVERY_HORIZON_S = 60.0
 
 
@@ -309,6 +309,9 @@ class Electrode:
         self._surface_V = -self._overpotential(current_A)
         self.bare = True
         self._rest_V = self._make.stripped_rest_V
+        if self._grown_Ah >= NEW_PLATING_mAh_cm2 * self._make.area_cm2 * 1e-3:
+            # the next deposit is a new one, even where corrosion and no strip took this one
+            self._stripped_since_Ah = inf
 
     def _move_metal(self, left_s: float, current_A: float) -> float:
         """Plate or strip; stops where the metal ends. Gives the time used.

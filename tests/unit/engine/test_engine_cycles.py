@@ -152,7 +152,9 @@ def test_a_cathode_half_cell_discharges_first() -> None:
 def test_a_symmetric_cell_begins_with_whatever_comes_first() -> None:
     limits = Limits(low_V=-1.0, high_V=1.0, current_A=0.02)
     plan = make_plan(repeat(2, DOWN, UP), kind="symmetric", limits=limits)
-    assert [row[1] for row in told(run(plan, Bench(Linear(0.0, 100.0, ohm=10.0))))] == ["discharge"] * 2
+    assert [row[1] for row in told(run(plan, Bench(Linear(0.0, 100.0, ohm=10.0))))] == [
+        "discharge"
+    ] * 2
 
 
 def test_a_stop_in_mid_half_leaves_the_cycle_incomplete_without_a_figure() -> None:

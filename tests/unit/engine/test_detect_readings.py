@@ -1,5 +1,6 @@
 """Contact, read-back, frozen readings and divergence: 120 % fires, 80 % does not."""
 
+import itertools
 import random
 
 import pytest
@@ -140,7 +141,7 @@ def test_a_course_is_bounded_and_evenly_thinned() -> None:
         assert len(course.points) <= MOST_POINTS
     middle = course.between(0.2, 0.8)
     assert len(middle) >= 8
-    gaps = [b[0] - a[0] for a, b in zip(middle, middle[1:], strict=False)]
+    gaps = [b[0] - a[0] for a, b in itertools.pairwise(middle)]
     assert max(gaps) < 3 * min(gaps)
     assert 0.2 * 1e4 * 0.9 < middle[0][0] < middle[-1][0] < 0.8 * 1e4 * 1.1
 

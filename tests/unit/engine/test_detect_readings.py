@@ -55,6 +55,17 @@ def test_a_current_of_the_wrong_sign() -> None:
     assert Watcher(readback.set_deviation).fires([(t, -0.05, 1e-3) for t in STEADY])
 
 
+@pytest.mark.parametrize(("share", "fires"), [(0.8, True), (1.2, False)])
+def test_a_reversal_that_changes_nothing_counts_at_once(share, fires) -> None:
+    def watch(moved_V: float, moved_A: float) -> bool:
+        watcher = Watcher(readback.set_deviation, set_A=1e-3)
+        watcher.memory.last_V, watcher.memory.last_A = -0.05, -1e-3
+        return watcher.fires([(0.1, -0.05 + moved_V, -1e-3 + moved_A)])
+
+    assert watch(share * ERROR_V, 0.0) is fires
+    assert watch(0.0, share * ERROR_A) is fires
+
+
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize(("share", "fires"), [(1.2, True), (0.8, False)])
 def test_voltage_against_its_set_value(share, fires, side) -> None:

@@ -132,6 +132,8 @@ class Memory:
     returned_recipe: str = ""
     returned_As: float = 0.0
     last_set_A: float = 0.0
+    last_V: float = 0.0
+    last_A: float = 0.0
     last_node: int | None = None
     short_of_cut_off: bool = False
     cut_short: bool = False

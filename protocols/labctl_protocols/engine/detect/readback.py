@@ -9,6 +9,7 @@ CURRENT_SHARE = 0.01
 CURRENT_ERRORS = 2.0
 REST_ERRORS = 10.0
 VOLTAGE_ERRORS = 4.0
+SAME_ERRORS = 1.0
 
 REPEATS_LEAST = 20
 LEARNT_LEAST = 50
@@ -23,7 +24,22 @@ def set_deviation(seen: Seen, memory: Memory) -> str | None:
         text = _voltage_off(seen)
     if text is None and not memory.holding:
         return None
+    if text is not None and _as_before(seen, memory):
+        return f"{text}: as before the reversal"
     return _lasting(seen, memory, text)
+
+
+def _as_before(seen: Seen, memory: Memory) -> bool:
+    """The current was reversed, and all is as it was: nobody waits for another reading.
+
+    The wrong sign would end the step at once, as of a cell that is past its end.
+    """
+    reading = seen.reading
+    if seen.before is not None or reading.current_A * seen.step.sign >= 0:
+        return False
+    moved_V = abs(reading.voltage_V - memory.last_V)
+    moved_A = abs(reading.current_A - memory.last_A)
+    return moved_V <= SAME_ERRORS * seen.error_V and moved_A <= SAME_ERRORS * seen.error_A
 
 
 def _lasting(seen: Seen, memory: Memory, text: str | None) -> str | None:

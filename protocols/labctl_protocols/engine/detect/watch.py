@@ -77,6 +77,7 @@ def on_step_over(engine: Engine, word: str) -> None:
     step, memory = state.step, state.detect
     if step is None or seen is None or seen.step is not step:
         return
+    memory.last_V, memory.last_A = seen.reading.voltage_V, seen.reading.current_A
     if step.type == "rest":
         text = resting.self_discharge(seen, memory, _charged(engine, seen))
         if text is not None:

@@ -14,6 +14,7 @@ from labctl.journal.clock import host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
 from labctl.run.clock import host_speed, new_loop
 from labctl.run.ending import broker_of, finish
+from labctl.run.hearing import new_engine
 from labctl.run.journalling import journal_writer
 from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
@@ -28,7 +29,6 @@ from labctl_drivers.errors import InstrumentError
 from labctl_drivers.vocabulary import Opened
 from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
-from labctl_protocols.engine import Engine
 from labctl_protocols.plan import Plan
 
 SIMULATED_FIRMWARE = "-sim"
@@ -125,6 +125,7 @@ async def _drive(
         request,
         ready.plan,
         ready.opened,
+        ready.channel.ratings,
         run=run_id,
         start_unix=start_unix,
         simulated=ready.simulated,
@@ -132,7 +133,7 @@ async def _drive(
     )
     real_time = ready.speed == 1.0 and ready.twin is None
     wall = host_wall(loop.time, begin_s) if real_time else virtual_wall(start_unix)
-    engine = Engine(ready.plan, ready.channel.ratings)
+    engine = new_engine(ready.plan, ready.channel.ratings)
     journal = journals.create(folder, manifest, wall)
     try:
         follower = None if broker is None else mqtt.start(broker, journal)

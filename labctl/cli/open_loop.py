@@ -65,7 +65,9 @@ def _bare_cell(protocol: "ProtocolFile") -> "CellRecord":
     return cell_from_text("id: recorded\n" + "".join(lines), "the cell (none given)")
 
 
-def _document(file: Path, protocol: str, recording: Recording, found: OpenLoop) -> dict[str, object]:
+def _document(
+    file: Path, protocol: str, recording: Recording, found: OpenLoop
+) -> dict[str, object]:
     return {
         "file": str(file),
         "protocol": protocol,

@@ -173,9 +173,10 @@ class Journal:
     ) -> None:
         """Leave what belongs together: it becomes durable in one transaction, within a second.
 
-        `heard` is what caused the rows and events, where the run is to be heard again. A checkpoint may be a callable over frozen values, called later in the writer's thread
-        (only the newest of a transaction is). Raises StorageFault, and ValueError for what is no
-        number or no JSON.
+        `heard` is what led to the rows and events, where the run is to be heard again. A
+        checkpoint may be a callable over frozen values, called later in the writer's thread (only
+        the newest of a transaction is). Raises StorageFault, and ValueError for what is no number
+        or no JSON.
         """
         if self._fault is not None or self._closed:
             self._refuse()

@@ -149,9 +149,7 @@ def _row_differs(recorded: RecordedRow | None, row: Row, again: Again) -> Differ
     return _difference("row", recorded.seq, again, theirs, ours, names)
 
 
-def _event_differs(
-    recorded: RecordedEvent | None, event: Event, again: Again
-) -> Difference | None:
+def _event_differs(recorded: RecordedEvent | None, event: Event, again: Again) -> Difference | None:
     ours = _flat(event)
     if recorded is None:
         text = "the journal does not have it"
@@ -190,4 +188,3 @@ def _difference(
 def _text(value: object) -> str:
     """A value's exact text: tuples are lists in a journal, and 0.0 is not -0.0."""
     return json.dumps(value, sort_keys=True, default=dict)
-

@@ -16,7 +16,6 @@ from labctl_protocols.decisions import (
     Apply,
     Event,
     Heard,
-    Safe,
     Safed,
     Stopping,
 )
@@ -204,7 +203,7 @@ class _Replay:
         step.allowed_s = self._allowed_s(step)
         late_s = step.late_s
         if late_s is not None and abs(late_s) > step.allowed_s:
-            step.note = f"ends {abs(late_s):.6g} s {'after' if late_s > 0 else 'before'} its record"
+            step.note = f"ends {abs(late_s):.2f} s {'after' if late_s > 0 else 'before'} its record"
 
 
 def _compared(data: Mapping[str, object]) -> Compared:

@@ -44,6 +44,9 @@ class NoSuchStep(Exception):
     """The recording has another step here than the one that was commanded, or none."""
 
 
+AT_REST = Setpoint("rest")
+
+
 @dataclass(slots=True)
 class RecordedCell:
     """`place` counts the executions met; `met` is the one of the last command, `held` the one that
@@ -56,7 +59,7 @@ class RecordedCell:
     looks: bool = True
     look_V: float = 0.0
     switched_s: float = 0.0
-    setpoint: Setpoint = Setpoint("rest")
+    setpoint: Setpoint = AT_REST
 
     @property
     def next(self) -> Execution | None:
@@ -65,7 +68,7 @@ class RecordedCell:
 
     def look(self, time_s: float, sign: int, confirms: bool) -> None:
         """Show the cell at rest; `sign` is the direction of the step that comes, or was."""
-        self.looks, self.setpoint, self.switched_s = True, Setpoint("rest"), time_s
+        self.looks, self.setpoint, self.switched_s = True, AT_REST, time_s
         before = self.executions[self.place - 1] if self.place else None
         coming = self.next
         if coming is not None and coming.sign == 0:

@@ -12,12 +12,10 @@ from labctl.run.sources import SourcesChanged, plan_of_manifest
 from labctl_drivers.vocabulary import Reading
 from labctl_protocols.decisions import Answer, Event, Row
 from labctl_protocols.engine import Engine
+from labctl_protocols.plan import MAIN
 
-OTHER_COURSE = {
-    "revision": "the protocol was amended while it ran",
-    "step_resumed": "the run was resumed by another process",
-}
-"""Events after which the engine went on from something else than what it had heard."""
+AMENDED = "revision"
+"""The event after which the engine went on by another plan."""
 
 Side = Mapping[str, object] | None
 """What one side has; None where it has nothing."""
@@ -61,7 +59,8 @@ def replay_run(reader: Reader) -> Again:
     except SourcesChanged as error:
         again.difference = Difference("sources", 0, 0, None, None, str(error))
         return again
-    engine = Engine(bound.plan, bound.ratings)
+    others = {role: each for role, each in bound.ratings.items() if role != MAIN}
+    engine = Engine(bound.plan, bound.ratings[MAIN], others=others)
     recorded = _Recorded(reader)
     for seq, line in reader.heard():
         again.heard += 1
@@ -128,10 +127,10 @@ class _Recorded:
 def _of_the_engine(events: Iterator[RecordedEvent]) -> Iterator[RecordedEvent]:
     """The events that the engine told; the journal's own are left out."""
     for event in events:
-        if event.kind in OTHER_COURSE:
+        if event.kind == AMENDED:
             raise JournalError(
-                f"at {event.t_s:.6g} s {OTHER_COURSE[event.kind]}; all is identical up to there, "
-                "and what came after is not replayed in this version"
+                f"at {event.t_s:.6g} s the protocol was amended while it ran; all is identical up "
+                "to there, and what came after is not replayed in this version"
             )
         if CLOCK_STEP not in event.data:
             yield event

@@ -6,7 +6,7 @@ control, and nothing in it is measured (data_and_reliability.md §3, replay meth
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labctl.replay.executions import Execution
 from labctl.replay.recorded_cell import RATINGS, NoSuchStep, RecordedCell
@@ -16,14 +16,20 @@ from labctl_protocols.decisions import (
     Apply,
     Event,
     Heard,
+    Operator,
     Safed,
     Stopping,
 )
 from labctl_protocols.engine import Engine
-from labctl_protocols.plan import MAIN, Plan
+from labctl_protocols.plan import MAIN, Plan, Policy
 
 FINEST_S = 0.2
 """The finest sampling period of the engine; recordings may be finer at a step's end."""
+OF_THE_INSTRUMENT = ("set_deviation", "frozen_reading")
+"""Detectors that watch whether the instrument does what it is told: a recording never does."""
+
+
+IGNORED: Policy = "ignore"
 
 
 class CannotReplay(ValueError):
@@ -95,7 +101,8 @@ class _Replay:
     """The engine, the recorded cell, and what was compared so far; the last step may run yet."""
 
     def __init__(self, plan: Plan, executions: Sequence[Execution]) -> None:
-        self._engine = Engine(plan, RATINGS)
+        blind = dict.fromkeys(OF_THE_INSTRUMENT, IGNORED)
+        self._engine = Engine(replace(plan, detectors={**plan.detectors, **blind}), RATINGS)
         self._cell = RecordedCell(executions)
         self._steps: list[Compared] = []
         self._now_s = 0.0
@@ -119,8 +126,11 @@ class _Replay:
     def _next_heard(self, answer: Answer) -> Heard:
         for command in answer.commands:
             return self._obey(command) if isinstance(command, Apply) else Safed(self._now_s)
-        if answer.waits or answer.wake_at is None:
-            raise CannotReplay("the protocol waits for the operator, who is on no recording")
+        if answer.waits:
+            # the output is off, and no recording says how long somebody thought about it
+            return Operator(self._now_s, "continue", "replay")
+        if answer.wake_at is None:
+            raise RuntimeError("the engine asks for nothing")
         before_s, self._now_s = self._now_s, max(self._now_s, answer.wake_at)
         self._poll_s = self._now_s - before_s
         return self._beyond() or self._cell.read(self._now_s)
@@ -130,6 +140,9 @@ class _Replay:
             raise CannotReplay(f"the protocol drives {command.terminal}: a recording is of one")
         state = self._engine.state
         sign = 0 if state.step is None else state.step.sign
+        if state.phase == "adjusting":
+            self._cell.setpoint = command.setpoint
+            return Applied(self._now_s)
         if state.phase != "beginning":
             self._cell.look(self._now_s, sign, confirms=state.phase == "confirming")
             return Applied(self._now_s)

@@ -1,10 +1,12 @@
 """An engine that keeps what it hears, for a run with `record: all` that can be heard again."""
 
+from collections.abc import Mapping
+
 from labctl.journal.heard import Begun, Told
 from labctl_drivers.vocabulary import Ratings
 from labctl_protocols.decisions import Answer, Heard
 from labctl_protocols.engine import Engine
-from labctl_protocols.plan import Plan
+from labctl_protocols.plan import MAIN, Plan
 
 
 class HearingEngine(Engine):
@@ -14,8 +16,8 @@ class HearingEngine(Engine):
     calls it.
     """
 
-    def __init__(self, plan: Plan, ratings: Ratings) -> None:
-        super().__init__(plan, ratings)
+    def __init__(self, plan: Plan, ratings: Ratings, others: Mapping[str, Ratings]) -> None:
+        super().__init__(plan, ratings, others=others)
         self._heard: list[Told] = []
 
     def begin(self, time_s: float) -> Answer:
@@ -34,10 +36,14 @@ class HearingEngine(Engine):
         return taken
 
 
-def new_engine(plan: Plan, ratings: Ratings) -> Engine:
-    """The engine of a run; it keeps what it hears where the whole protocol says `record: all`.
+def new_engine(plan: Plan, ratings: Mapping[str, Ratings]) -> Engine:
+    """The engine of a run on the instruments of these terminals; it keeps what it hears where the
+    whole protocol says `record: all`.
 
     A step's own `record: all` keeps that step's rows only: a run is heard again from its beginning
     or not at all.
     """
-    return HearingEngine(plan, ratings) if plan.record.all else Engine(plan, ratings)
+    others = {role: each for role, each in ratings.items() if role != MAIN}
+    if plan.record.all:
+        return HearingEngine(plan, ratings[MAIN], others)
+    return Engine(plan, ratings[MAIN], others=others)

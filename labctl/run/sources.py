@@ -4,16 +4,20 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from labctl.journal import JournalError
 from labctl_drivers.vocabulary import Ratings
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.checker import bind
 from labctl_protocols.files import ProtocolFile, cell_from_text, protocol_from_text
-from labctl_protocols.plan import Plan
+from labctl_protocols.plan import MAIN, Plan
 from labctl_protocols.problems import Problems
 from labctl_protocols.yaml12 import List, Node, compose
 from labctl_protocols.yaml12 import Mapping as YamlMapping
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Texts = Mapping[str, tuple[str, str]]
 """Routine → its file and its text."""
@@ -25,27 +29,28 @@ class SourcesChanged(JournalError):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A plan and the ratings of the instrument it was bound to."""
+    """A plan and the ratings of the instruments it was bound to, by terminal."""
 
     plan: Plan
-    ratings: Ratings
+    ratings: Mapping[str, Ratings]
 
 
 def sources_of(
-    protocol: ProtocolFile, cell: CellRecord, ratings: Ratings, given: Mapping[str, str]
+    protocol: ProtocolFile,
+    cell: CellRecord,
+    ratings: Mapping[str, Ratings],
+    given: Mapping[str, str],
 ) -> dict[str, object]:
     """What beside the texts of protocol and cell the plan was bound from, as plain JSON.
 
     `given` are the parameters that were given for the run; `sha256` is of all, the texts too.
     """
-    from pydantic import TypeAdapter
-
     beside: dict[str, object] = {
         "protocol_file": protocol.file,
         "cell_file": cell.file,
         "given": dict(given),
         "routines": {name: list(one) for name, one in called_routines(protocol).items()},
-        "ratings": TypeAdapter(Ratings).dump_python(ratings, mode="json"),
+        "ratings": _by_terminal().dump_python(dict(ratings), mode="json"),
     }
     return {**beside, "sha256": _digest(protocol.text, cell.text, beside)}
 
@@ -72,7 +77,7 @@ def plan_of_manifest(
     Raises JournalError where the manifest lacks something, SourcesChanged (one, too) where it was
     altered, ProtocolError where this version of labctl refuses the protocol.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
         written, record = _part(manifest, "protocol"), _part(manifest, "cell")
@@ -81,8 +86,8 @@ def plan_of_manifest(
         told, file = str(sources.pop("sha256")), str(sources["protocol_file"])
         given = _texts(_part(sources, "given"))
         routines = {name: _pair(one) for name, one in _part(sources, "routines").items()}
-        ratings = TypeAdapter(Ratings).validate_python(sources["ratings"])
-        cell_file = str(sources["cell_file"])
+        ratings = _by_terminal().validate_python(sources["ratings"])
+        cell_file, main = str(sources["cell_file"]), ratings[MAIN]
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         missing = " ".join(str(error).split())
         raise JournalError(
@@ -97,7 +102,15 @@ def plan_of_manifest(
     if revision is not None:
         text, given = str(revision["protocol_text"]), _texts(_part(revision, "parameters"))
     protocol = replace(protocol_from_text(text, file), routines=routines)
-    return Bound(bind(protocol, cell_from_text(cell_text, cell_file), ratings, given), ratings)
+    cell = cell_from_text(cell_text, cell_file)
+    others = {role: each for role, each in ratings.items() if role != MAIN}
+    return Bound(bind(protocol, cell, main, given, others=others), ratings)
+
+
+def _by_terminal() -> "TypeAdapter[dict[str, Ratings]]":
+    from pydantic import TypeAdapter  # takes a fifth of a second; `labctl --help` needs none
+
+    return TypeAdapter(dict[str, Ratings])
 
 
 def _digest(protocol: str, cell: str, beside: Mapping[str, object]) -> str:

@@ -15,13 +15,16 @@ from helpers.running import run
 
 from labctl import twin
 from labctl.cli.app import run_command
+from labctl.journal import read_manifest
 from labctl.run import conduct
 from labctl.run.loop import RunLoop
 from labctl.run.request import RunResult
+from labctl.run.sources import plan_of_manifest
 from labctl_drivers.vocabulary import Reading
 from labctl_protocols import library
 from labctl_protocols.decisions import Answer, Heard
 from labctl_protocols.engine import Engine
+from labctl_protocols.plan import Group
 from labctl_simulators.ports import Cell, Ledger
 
 SHORTER: Mapping[str, dict[str, str]] = {
@@ -130,6 +133,32 @@ def test_a_run_that_was_stopped(
     monkeypatch.setattr(conduct, "RunLoop", Stopped)
     result = run_short(tmp_path)
     assert (result.outcome, result.reason) == ("stopped", "that will do")
+    assert_identical(result.folder, capsys)
+
+
+def test_a_run_that_was_paused_and_asked_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Spoken(RunLoop):
+        answers = 0
+
+        async def _next_heard(self, answer: Answer) -> Heard:
+            self.answers += 1
+            if self.answers == 40:
+                self.operator("pause", "somebody")
+            elif answer.waits:
+                self.operator("continue", "somebody")
+            return await super()._next_heard(answer)
+
+    monkeypatch.setattr(conduct, "RunLoop", Spoken)
+    result = run_short(tmp_path, SHORT.replace("- rest: 1 min", "- ask: Is it cool?"))
+    assert result.outcome == "completed"
+    with sqlite3.connect(result.folder / "journal.sqlite") as database:
+        words = [
+            json.loads(data)["word"]
+            for (data,) in database.execute("SELECT data FROM heard WHERE kind = 'Operator'")
+        ]
+    assert words == ["pause", "continue", "continue"]
     assert_identical(result.folder, capsys)
 
 
@@ -356,10 +385,6 @@ REFUSED: Mapping[str, tuple[str, Change]] = {
         "the protocol was amended while it ran",
         lambda d: d.execute("UPDATE events SET kind = 'revision' WHERE seq = 5"),
     ),
-    "resumed": (
-        "the run was resumed by another process",
-        lambda d: d.execute("UPDATE events SET kind = 'step_resumed' WHERE seq = 5"),
-    ),
 }
 
 
@@ -409,6 +434,24 @@ def test_routines_of_ones_own_are_kept_with_the_run(
     with sqlite3.connect(folder / "journal.sqlite") as database:
         ((manifest,),) = database.execute("SELECT data FROM manifest WHERE seq = 1").fetchall()
     assert set(json.loads(manifest)["sources"]["routines"]) == {"pulse", "gap"}
+
+
+def test_the_plan_of_a_manifest_is_that_of_the_run_or_of_a_revision(kept: Path) -> None:
+    manifest = read_manifest(kept)
+    bound = plan_of_manifest(manifest)
+    assert isinstance(bound.plan.steps[0], Group)
+    assert [step.text for step in bound.plan.steps[0].steps] == [
+        "plate: 1 mA/cm2 until 3 min",
+        "rest: 1 min",
+        "strip: 1 mA/cm2 until 1 V or 6 min",
+    ]
+    assert set(bound.ratings) == {"main"}
+    text = "name: other\nparameters: {j: 1 mA}\nlimits: {voltage: 0 V .. 1 V, current: 5 mA}\n"
+    text += "steps:\n  - plate: $j until 1 min\n"
+    revision = {"protocol_text": text, "parameters": {"j": "2 mA"}, "text": "why"}
+    revised = plan_of_manifest(manifest, revision).plan
+    assert [step.text for step in revised.steps] == ["plate: 2 mA until 1 min"]
+    assert revised.area_cm2 == bound.plan.area_cm2 == 1.131
 
 
 def test_options_of_a_file_are_refused_with_a_run(

@@ -162,6 +162,26 @@ def test_a_voltage_end_that_is_confirmed_at_rest_takes_no_recorded_step() -> Non
     assert [(step.ended, step.note) for step in found.steps] == [("voltage", "")] * 2
 
 
+def test_a_question_is_taken_as_answered() -> None:
+    asked = CHARGE_AND_BACK.replace("  - rest: 5 min\n", "  - rest: 5 min\n  - ask: Is it cool?\n")
+    found = replayed(asked, counted(charge_and_back(), *ROWS))
+    assert found.agrees
+    assert len(found.steps) == 3
+
+
+def test_a_constant_power_is_not_taken_for_new_steps() -> None:
+    """0.04 W from 3 V to 4 V: the engine sets another current with each reading, every 10 s."""
+    trace = Trace()
+    for n in range(101):
+        voltage = 3.0 + 0.01 * n
+        trace.row(0.04 / voltage, voltage)
+        trace.now_s += 10.0
+    found = replayed(HEAD + "  - charge: 40 mW until 4 V or 2 h\n", trace.recording)
+    assert found.agrees
+    assert len(found.steps) == 1
+    assert found.steps[0].engine_s == pytest.approx(1000.0, abs=10.0)
+
+
 HELD = HEAD + "  - charge: 10 mA until 4 V then hold until 2 mA or 20 min\n  - rest: 1 min\n"
 
 

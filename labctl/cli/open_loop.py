@@ -1,6 +1,7 @@
 """What `labctl replay FILE PROTOCOL` does and says."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,13 @@ def replay_recording(
     plan = bind(written, record, RATINGS, named_values(p, "-p"))
     try:
         recording = read_recording(file)
-        found = run_against(plan, executions_of(recording))
+        executions, dropped = executions_of(recording)
+        found = run_against(plan, executions)
     except (RecordingError, CannotReplay) as error:
         raise Refused(str(error)) from error
+    if dropped:
+        told = f"{dropped} recorded steps of a single reading took no time and are left out"
+        recording = replace(recording, notes=(*recording.notes, told))
     if json:
         print_json(_document(file, protocol, recording, found))
     else:

@@ -11,6 +11,7 @@ from labctl.figures.recording import Column, Recording
 HELD_WITHIN_V = 0.02
 """A step that begins where the one before it was to stop, and stays there so closely, holds."""
 SLACK_S = 1e-6
+INTERVAL_SLACK = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,23 @@ class Execution:
         return all(abs(each - voltage_V) <= HELD_WITHIN_V for each in self.voltage_V)
 
 
-def executions_of(recording: Recording) -> list[Execution]:
-    """The executions in order: by the recording's step counter, else by the current's direction.
+def executions_of(recording: Recording) -> tuple[list[Execution], int]:
+    """The executions in order, by the recording's step counter, else by the current's direction;
+    and how many were left out, because they are one reading and took no time.
 
-    A step began when the step's own clock says so; without one, with its first reading.
+    A step began when the step's own clock says so; without one, where the step before ended if it
+    was read again within its own sampling interval, else with its first reading.
     """
     rest_A = REST_SHARE * max(abs(current) for current in recording.current_A)
     marks = recording.step_count
     if marks is None:
         marks = signs(recording)
-    return [
+    cut = [
         _execution(number, recording, first, after, rest_A)
         for number, (first, after) in enumerate(_pieces(marks), start=1)
     ]
+    kept = [each for each in cut if each.duration_s > 0]
+    return kept, len(cut) - len(kept)
 
 
 def _pieces(marks: Sequence[float]) -> Iterator[tuple[int, int]]:
@@ -87,7 +92,7 @@ def _pieces(marks: Sequence[float]) -> Iterator[tuple[int, int]]:
 def _execution(
     number: int, recording: Recording, first: int, after: int, rest_A: float
 ) -> Execution:
-    start_s = _start_s(recording, first)
+    start_s = _start_s(recording, first, after)
     tau_s = [time_s - start_s for time_s in recording.test_time_s[first:after]]
     current_A = recording.current_A[first:after]
     mean_A = _charge_As(tau_s, current_A) / tau_s[-1] if tau_s[-1] > 0 else current_A[-1]
@@ -95,15 +100,17 @@ def _execution(
     return Execution(number, start_s, sign, tau_s, recording.voltage_V[first:after], current_A)
 
 
-def _start_s(recording: Recording, first: int) -> float:
-    time_s = recording.test_time_s[first]
-    if recording.step_time_s is None:
-        return time_s
-    begun_s = time_s - max(recording.step_time_s[first], 0.0)
-    if first and begun_s < recording.test_time_s[first - 1] - SLACK_S:
-        # a clock that goes on through several steps
-        return time_s
-    return begun_s
+def _start_s(recording: Recording, first: int, after: int) -> float:
+    time_s = recording.test_time_s
+    before_s = time_s[first - 1] if first else 0.0
+    if recording.step_time_s is not None:
+        begun_s = time_s[first] - max(recording.step_time_s[first], 0.0)
+        if begun_s >= before_s - SLACK_S:
+            return begun_s
+        # else a clock that goes on through several steps
+    interval_s = time_s[first + 1] - time_s[first] if first + 1 < after else 0.0
+    soon = time_s[first] - before_s <= INTERVAL_SLACK * interval_s
+    return before_s if soon else time_s[first]
 
 
 def _charge_As(tau_s: Sequence[float], current_A: Column) -> float:

@@ -170,9 +170,10 @@ class _Replay:
         step.allowed_s = self._allowed_s(step)
         if met is None or over_s <= step.allowed_s:
             return None
+        with_it = "" if self._cell.next else ", and the recording with it"
         step.note = (
             f"asks beyond its record, which ends after {step.record_s:.6g} s at "
-            f"{met.voltage_V[-1]:.6g} V, {met.current_A[-1]:.6g} A"
+            f"{met.voltage_V[-1]:.6g} V, {met.current_A[-1]:.6g} A{with_it}"
         )
         return Stopping(self._now_s, "stopped", f"{step.path} {step.note}")
 

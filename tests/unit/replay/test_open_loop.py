@@ -40,7 +40,8 @@ def counted(trace: Trace, *steps: int) -> Recording:
 def replayed(protocol: str, recording: Recording) -> OpenLoop:
     cell = cell_from_text("id: x\nkind: full\n", "cell")
     plan = bind(protocol_from_text(protocol, "x.yaml"), cell, RATINGS)
-    return run_against(plan, executions_of(recording))
+    executions, _ = executions_of(recording)
+    return run_against(plan, executions)
 
 
 def charge_and_back() -> Trace:
@@ -180,6 +181,41 @@ def test_a_constant_power_is_not_taken_for_new_steps() -> None:
     assert found.agrees
     assert len(found.steps) == 1
     assert found.steps[0].engine_s == pytest.approx(1000.0, abs=10.0)
+
+
+def test_a_single_reading_between_steps_is_no_step() -> None:
+    trace = Trace().step(0.01, 600.0, ramp(3.0, 4.0, 600.0)).row(-1e-6, 3.97)
+    trace.step(-0.01, 600.0, ramp(3.9, 3.0, 600.0))
+    protocol = HEAD + "  - charge: 10 mA until 4 V\n  - discharge: 10 mA until 3 V\n"
+    recording = counted(trace, 61, 1, 61)
+    executions, dropped = executions_of(recording)
+    assert ([each.number for each in executions], dropped) == ([1, 3], 1)
+    assert replayed(protocol, recording).agrees
+
+
+@pytest.mark.parametrize(
+    ("first_s", "duration_s"),
+    [(70.0, 40.0), (71.5, 30.0)],
+    ids=["first read an interval after it began", "after a pause"],
+)
+def test_where_a_step_without_a_clock_began(first_s: float, duration_s: float) -> None:
+    """The step before it was last read at 60 s; this one every 10 s."""
+    times = [0.0, 30.0, 60.0, *(first_s + 10.0 * n for n in range(4))]
+    recording = Recording(times, [3.0] * 7, [0.01] * 3 + [-0.01] * 4)
+    (_, second), _ = executions_of(recording)
+    assert second.duration_s == pytest.approx(duration_s)
+    assert second.charge_Ah == pytest.approx(-0.01 * duration_s / 3600.0)
+
+
+def test_a_steps_own_clock_says_when_it_began() -> None:
+    recording = Recording(
+        [0.0, 30.0, 60.0, 65.0, 75.0],
+        [3.0] * 5,
+        [0.01] * 3 + [-0.01] * 2,
+        step_time_s=[0.0, 30.0, 60.0, 2.0, 12.0],
+    )
+    (_, second), _ = executions_of(recording)
+    assert (second.start_s, second.duration_s) == (63.0, 12.0)
 
 
 HELD = HEAD + "  - charge: 10 mA until 4 V then hold until 2 mA or 20 min\n  - rest: 1 min\n"

@@ -16,14 +16,15 @@ from labctl.cli.app import run_command
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 NAME = "neware_fullcell_cccv_5cyc"
+ARBIN = "arbin_res_halfcell_18cyc"
 PROTOCOL = Path(__file__).with_name(f"{NAME}.yaml")
 pytestmark = pytest.mark.skipif(
     not (DATA / "expected").is_dir(), reason=f"the recordings are not here: {DATA}"
 )
 
 
-def transitions() -> list[dict[str, str]]:
-    with (DATA / "expected" / f"{NAME}.transitions.csv").open(newline="") as file:
+def table(name: str, kind: str) -> list[dict[str, str]]:
+    with (DATA / "expected" / f"{name}.{kind}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -41,7 +42,7 @@ def replayed(recording: Path, protocol: Path, code: int = 0) -> dict[str, Any]:
 
 
 def test_every_step_ends_where_the_cycler_ended_it(found: dict[str, Any]) -> None:
-    expected = transitions()
+    expected = table(NAME, "transitions")
     assert found["agrees"] is True
     assert [step["execution"] for step in found["steps"]] == [int(row["step"]) for row in expected]
     for step, row in zip(found["steps"], expected, strict=True):
@@ -64,8 +65,7 @@ def test_the_one_hold_that_ended_by_its_current_is_told_from_those_that_ran_out_
 
 def test_charges_are_the_instruments(found: dict[str, Any]) -> None:
     """A charge with its hold, and a discharge, make the half cycles of the cycler's counter."""
-    with (DATA / "expected" / f"{NAME}.halfcycles.csv").open(newline="") as file:
-        counted = [1e3 * float(row["q_instrument_Ah"]) for row in csv.DictReader(file)]
+    counted = [1e3 * float(row["q_instrument_Ah"]) for row in table(NAME, "halfcycles")]
     charges: list[float] = []
     for step in found["steps"]:
         if step["step_type"] == "then_hold":
@@ -82,3 +82,24 @@ def test_another_protocol_is_told_apart(tmp_path: Path) -> None:
     document = replayed(DATA / f"{NAME}.csv", other, code=6)
     wrong = [step["step_count"] for step in document["steps"] if not step["agrees"]]
     assert wrong == [2]
+
+
+def test_eighteen_cycles_of_a_half_cell_of_which_the_recording_leaves_one_open() -> None:
+    """Between its steps this cycler took single readings, which are no steps."""
+    document = replayed(DATA / f"{ARBIN}.csv", PROTOCOL.with_name(f"{ARBIN}.yaml"), code=6)
+    timed = [row for row in table(ARBIN, "transitions") if float(row["dur"]) > 0]
+    *whole, last = document["steps"]
+    assert [step["execution"] for step in document["steps"]] == [int(row["step"]) for row in timed]
+    assert all(step["agrees"] for step in whole)
+    for step, row in zip(whole, timed, strict=False):
+        ended = "time" if row["mode"] == "rest" else "voltage"
+        assert (step["ended"], step["recorded_charge_mAh"] > 0.1) == (ended, ended == "voltage")
+    assert last["note"].endswith("and the recording with it")
+    assert not last["agrees"]
+    counted = [
+        1e3 * float(row["q_instrument_Ah"])
+        for row in table(ARBIN, "halfcycles")
+        if float(row["q_instrument_Ah"]) > 1e-9
+    ]
+    charges = [step["charge_mAh"] for step in whole if step["ended"] == "voltage"]
+    assert charges == pytest.approx(counted[:-1], rel=1e-3)

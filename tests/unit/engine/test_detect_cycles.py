@@ -96,12 +96,14 @@ def cycle_of(second_As: float, u_ce: float = 1e-4, cls: str = "cycle") -> dict[s
 
 @pytest.mark.parametrize(("excess", "fires"), [(1.2, True), (0.8, False)])
 def test_more_out_than_in_beyond_half_a_percent_and_u(excess, fires) -> None:
-    for u_ce in (1e-4, 1e-2):
-        more = 1.0 + excess * (0.005 + u_ce)
-        assert bool(charge.more_out_than_in(cycle_of(more, u_ce), 0.0)) is fires
-        # what an earlier cycle left may come back with it
-        assert bool(charge.more_out_than_in(cycle_of(more + 0.5, u_ce), 0.5)) is fires
-    assert charge.more_out_than_in(cycle_of(2.0), None) is None
+    for kind, share in (("half", 0.005), ("anode-free", 0.005), ("full", 0.2)):
+        for u_ce in (1e-4, 1e-2):
+            more = 1.0 + excess * (share + u_ce)
+            assert bool(charge.more_out_than_in(kind, cycle_of(more, u_ce), 0.0)) is fires
+            # what an earlier cycle left may come back with it
+            assert bool(charge.more_out_than_in(kind, cycle_of(more + 0.5, u_ce), 0.5)) is fires
+    assert charge.more_out_than_in("half", cycle_of(2.0), None) is None
+    assert charge.more_out_than_in("symmetric", cycle_of(2.0), 0.0) is None
 
 
 @pytest.mark.parametrize(("ce", "fires"), [(0.2 / 1.2, True), (0.2 / 0.8, False)])

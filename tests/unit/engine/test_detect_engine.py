@@ -200,17 +200,20 @@ def test_an_instrument_that_does_otherwise(bench, found) -> None:
 
 
 def test_more_out_than_in_three_times_running_ends_the_run() -> None:
-    cycle = charge(0.01, charge_As(1.0)), discharge(0.01, volts(2.9), charge_As(2.0))
-    trace = run(make_plan(repeat(9, *cycle), **FULL), Bench(Linear(3.0, 10.0, ohm=0.1)))
-    # only the first brings 0.1 V · 10 F more than went in
-    assert names(trace) == ["soft_short_charge"]
-    more = charge(0.01, charge_As(1.0)), discharge(0.01, charge_As(1.1))
-    lasting = run(
-        make_plan(repeat(9, *more), **FULL, detectors={"not_stripped": "ignore"}),
-        Bench(Linear(3.5, 10.0, ohm=0.1)),
-    )
-    # none of these ends at its cut-off: nobody knows what earlier cycles had left
-    assert names(lasting) == ["soft_short_charge"]
+    trace = half_run(Metal(efficiency=1.1), repeat(9, *HALF_CYCLE))
+    assert names(trace) == ["soft_short_charge"] * 3 + ["soft_short_lasting"]
+    assert trace.outcome == "detector"
+    last = trace.data("cycle")[-1]
+    assert (last["cycle"], last["flags"]) == (3, ["more out than in", "soft short (lasting)"])
+
+
+def test_a_cell_that_arrived_charged_is_flagged_once() -> None:
+    cycle = charge(0.01, charge_As(1.0)), discharge(0.01, volts(2.9), charge_As(2.1))
+    trace = run(make_plan(repeat(4, *cycle), **FULL), Bench(Linear(3.0, 10.0, ohm=0.1)))
+    # 0.1 V · 10 F more than went in, of the first cycle alone
+    assert [(each["name"], each["cycle"]) for each in trace.data("detector")] == [
+        ("soft_short_charge", 1)
+    ]
 
 
 def test_metal_left_by_an_earlier_cycle_may_come_back() -> None:

@@ -124,9 +124,7 @@ def _judge_charges(
 ) -> None:
     memory = engine.state.detect
     at_cut_off = not any("cut-off" in flag for flag in flags)
-    text = None
-    if engine.plan.kind != "symmetric":
-        text = charge.more_out_than_in(cycle, _left_As(engine, number))
+    text = charge.more_out_than_in(engine.plan.kind, cycle, _left_As(engine, number))
     if text is not None:
         tell(engine, "soft_short_charge", text, number)
     memory.cut_short = not at_cut_off

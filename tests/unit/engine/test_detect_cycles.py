@@ -148,5 +148,8 @@ def test_the_drift_at_rest_grows_fivefold(kind, share, fires) -> None:
     still = Resting(kind)
     assert not any(still.rest(0.0) for _ in range(3))
     assert still.rest(share * 20.0) is fires
+    # after another current a cell relaxes otherwise
+    still.watcher.memory.last_set_A = 5e-3
+    assert not any(still.rest(mV_h) for mV_h in (500.0, 500.0, 500.0, 2000.0))
     # a rest of a few seconds shows nothing
     assert not still.rest(500.0, every_s=1.0)

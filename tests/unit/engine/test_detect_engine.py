@@ -101,8 +101,11 @@ def test_what_stands_beside_a_step_outranks_the_protocol() -> None:
     assert [(each["name"], each["step_id"]) for each in trace.data("detector")] == [
         ("hard_short", "1")
     ]
-    cut = strip(1e-3, volts(0.5), charge_As(0.5), detectors={"not_stripped": "ignore"})
-    assert names(half_run(Metal(), HALF_CYCLE[0], cut)) == []
+    # what is found of a cycle belongs to its last step, also when the next has been prepared
+    for word, found in (("ignore", []), ("flag", [("not_stripped", "1.2")] * 2)):
+        cut = strip(1e-3, volts(0.5), charge_As(0.5), detectors={"not_stripped": word})
+        trace = half_run(Metal(), repeat(2, HALF_CYCLE[0], cut))
+        assert [(each["name"], each["step_id"]) for each in trace.data("detector")] == found
 
 
 def test_every_detector_has_a_policy_a_meaning_and_a_flag_of_its_own() -> None:

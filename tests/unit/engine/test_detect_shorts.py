@@ -136,6 +136,15 @@ def test_noise_against_that_of_the_third_to_fifth_step(times, fires) -> None:
     assert watcher.fires(alternating(times * 1e-4)) is fires
 
 
+def test_noise_at_another_current_is_not_compared() -> None:
+    watcher = Watcher(shorts.soft_short_noise)
+    for seed in range(5):
+        assert not watcher.fires(noisy(1e-4, seed))
+        watcher.begin(-1e-3)
+    assert watcher.fires(alternating(6e-4))
+    assert not watcher.begin(-2e-3).fires(alternating(6e-4))
+
+
 def alternating(sigma_V: float) -> list[tuple[float, float]]:
     """±σ in turn has four times the variance that white noise of σ shows in three readings."""
     return [(5.0 * n, -0.05 + sigma_V / 2 * (-1) ** n) for n in range(100)]

@@ -58,6 +58,7 @@ class Side:
     """One direction of the current: its driven steps, its usual noise, its last plateau."""
 
     steps: int = 0
+    quiet_A: float = 0.0
     quiet_windows: int = 0
     quiet_V2: float = 0.0
     plateau_V: float | None = None

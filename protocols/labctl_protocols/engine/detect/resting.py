@@ -13,7 +13,8 @@ COMPARED = 3
 def self_discharge(seen: Seen, memory: Memory, charged: bool) -> str | None:
     """The voltage drifts five times as fast as it did at the end of this very rest before.
 
-    Only after metal was plated or a cell charged, away from where that had brought it.
+    Only after metal was plated or a cell charged, away from where that had brought it; and only
+    after the same current, for a cell relaxes from what was driven.
     """
     if not (charged and seen.main and seen.group_class == "cycle") or seen.kind == "symmetric":
         return None
@@ -21,7 +22,7 @@ def self_discharge(seen: Seen, memory: Memory, charged: bool) -> str | None:
     if len(points) < LEAST_POINTS or seen.age_s < LEAST_S:
         return None
     drift_V_s = -(seen.plates if seen.kind == "half" and seen.plates else 1) * slope(points)
-    trend = trend_of(memory.rests, str(seen.step.node))
+    trend = trend_of(memory.rests, f"{seen.step.node} {memory.last_set_A:.3g}")
     usual_V_s = trend.first_median(COMPARED)
     if usual_V_s is None:
         trend.usual(drift_V_s, COMPARED)

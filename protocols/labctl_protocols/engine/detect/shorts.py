@@ -134,7 +134,10 @@ def step_bound_V(seen: Seen, memory: Memory, polarised_V: float) -> float:
 
 
 def soft_short_noise(seen: Seen, memory: Memory) -> str | None:
-    """The voltage's noise is five times what it was in this direction's third to fifth step."""
+    """The voltage's noise is five times what it was in this direction's third to fifth step.
+
+    At another current nothing is compared: bubbles and the like come with it.
+    """
     if not seen.flows or seen.age_s < SETTLED_S:
         return None
     noise = memory.noise
@@ -142,7 +145,10 @@ def soft_short_noise(seen: Seen, memory: Memory) -> str | None:
     if variance_V2 is None:
         return None
     side = memory.sides[seen.step.sign]
+    if side.quiet_A != seen.constant_A and side.quiet_windows:
+        return None
     if QUIET_STEPS[0] <= side.steps <= QUIET_STEPS[1]:
+        side.quiet_A = seen.constant_A
         side.quiet_windows += 1
         side.quiet_V2 += variance_V2
         return None

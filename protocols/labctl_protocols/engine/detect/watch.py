@@ -73,16 +73,20 @@ def is_suspicious(engine: Engine) -> bool:
 
 def on_step_over(engine: Engine, word: str) -> None:
     """Ask the rules about the step that has just run to its end, on this word."""
-    state, seen = engine.state, engine.seen
-    step, memory = state.step, state.detect
-    if step is None or seen is None or seen.step is not step:
+    state, seen, memory = engine.state, engine.seen, engine.state.detect
+    if seen is None or seen.step is not state.step or word == "skipped":
         return
     memory.last_V, memory.last_A = seen.reading.voltage_V, seen.reading.current_A
-    if step.type == "rest":
-        text = resting.self_discharge(seen, memory, _charged(engine, seen))
-        if text is not None:
-            tell(engine, "self_discharge", text)
+    if seen.step.type != "rest":
+        _drive_over(engine, seen, word)
         return
+    text = resting.self_discharge(seen, memory, _charged(engine, seen))
+    if text is not None:
+        tell(engine, "self_discharge", text)
+
+
+def _drive_over(engine: Engine, seen: Seen, word: str) -> None:
+    step, memory = seen.step, engine.state.detect
     memory.last_node = step.node
     if step.set_current_A is not None:
         memory.last_set_A = abs(step.set_current_A)
@@ -92,14 +96,14 @@ def on_step_over(engine: Engine, word: str) -> None:
     if step.sign > 0 and seen.constant_A:
         memory.recipe = charge.recipe_of(seen)
     trend = voltage.enter_plateau(seen, memory)
-    if trend is not None:
-        for name, rule in (
-            ("soft_short_hysteresis", voltage.soft_short_hysteresis),
-            ("polarisation", voltage.polarisation),
-        ):
-            text = rule(trend, memory)
-            if text is not None:
-                tell(engine, name, text)
+    if trend is None:
+        return
+    for name, text in (
+        ("soft_short_hysteresis", voltage.soft_short_hysteresis(trend, memory)),
+        ("polarisation", voltage.polarisation(trend, memory)),
+    ):
+        if text is not None:
+            tell(engine, name, text)
 
 
 def on_cycle(engine: Engine, cycle: dict[str, object]) -> None:
@@ -154,17 +158,21 @@ def _returned_As(cycle: Mapping[str, object]) -> float:
 
 
 def tell(engine: Engine, name: str, text: str, cycle: int | None = None) -> bool:
-    """Say what a detector has found, as its policy wants; True = the run ends with it."""
-    state = engine.state
-    memory = state.detect
-    policy = policy_of(engine, name)
+    """Say what a detector has found, as its policy wants; True = the run ends with it.
+
+    What is found of a cycle that is over belongs to its last step.
+    """
+    state, memory = engine.state, engine.state.detect
+    of_step = state.step is not None and cycle is None
+    node_id = state.step.node if state.step is not None and of_step else memory.last_node
+    node = None if node_id is None else engine.nodes[node_id]
+    policy = _policies(engine, node)[name]
     if policy == "ignore":
         return False
     number = state.cycles.number if cycle is None else cycle
     told = memory.told.get(name)
     if told is None or told.cycle != number or state.now_s - told.until_s >= QUIET_S:
-        step = state.step
-        path = None if step is None else engine.nodes[step.node].path
+        path = None if node is None else node.path
         data = {"name": name, "policy": policy, "text": text, "cycle": number, "step_id": path}
         engine.tell("detector", data)
         memory.told[name] = Told(number, state.now_s)
@@ -182,15 +190,6 @@ def _flag(memory: Memory, number: int, flag: str) -> None:
         flags.append(flag)
     while len(memory.flags) > MOST_FLAGGED:
         del memory.flags[min(memory.flags)]
-
-
-def policy_of(engine: Engine, name: str) -> Policy:
-    """The detector's policy now: the running step's word, of a cycle that of its last step."""
-    step = engine.state.step
-    node = engine.state.detect.last_node if step is None else step.node
-    if engine.seen is not None and engine.seen.step is step:
-        return engine.seen.policies[name]
-    return _policies(engine, None if node is None else engine.nodes[node])[name]
 
 
 def _policies(engine: Engine, node: Node | None) -> dict[str, Policy]:

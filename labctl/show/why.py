@@ -44,6 +44,8 @@ def why_lines(entry: Mapping[str, object]) -> list[str]:
         return [f"{clock}  {step_line(entry)}", *_runners_up(entry)]
     if kind == "run":
         return [f"{clock}  run {text(entry, 'outcome')}: {text(entry, 'reason')}"]
+    if kind == "detector":
+        kind = f"detector {text(entry, 'name')}"
     return [f"{clock}  {kind}: {text(entry, 'text') or text(entry, 'action')}"]
 
 

@@ -34,6 +34,7 @@ from labctl_protocols.engine import (
     moving,
     operator,
     steps,
+    waking,
 )
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.detect import watch
@@ -41,12 +42,12 @@ from labctl_protocols.engine.detect.seen import Seen
 from labctl_protocols.engine.ends import Progress, Sample
 from labctl_protocols.engine.judge import Errors
 from labctl_protocols.engine.names import RunNames
-from labctl_protocols.engine.sampling import FASTEST_S, LastRow, is_recorded, next_reading
+from labctl_protocols.engine.sampling import LastRow, is_recorded
 from labctl_protocols.engine.state import RunState, StepState, fresh_state, row_of
 from labctl_protocols.engine.view import View, enclosing_limits, view_of
 from labctl_protocols.engine.walk import ROOT, Frame, nodes_by_id
 from labctl_protocols.engine.walking import walk_on
-from labctl_protocols.plan import MAIN, Limits, Node, Plan, Sweep
+from labctl_protocols.plan import MAIN, Limits, Node, Plan
 
 REST = Setpoint("rest")
 
@@ -216,20 +217,7 @@ class Engine:
         setpoint = moving.next_setpoint(self, step, reading)
         if setpoint is not None:
             self.adjust(setpoint)
-        wake_s = next_reading(
-            view.record,
-            output.driven,
-            self.ratings.reading_time_s,
-            view.until,
-            progress,
-            (view.limits.high_V, view.limits.low_V) if step.sign else (),
-            self.state.trail_s,
-        )
-        if isinstance(view.node, Sweep):
-            wake_s = min(wake_s, moving.next_stair_s(step, view.node, now.time_s))
-        if watch.is_suspicious(self):
-            wake_s = min(wake_s, now.time_s + max(FASTEST_S, self.ratings.reading_time_s))
-        return self._answer(wake_s)
+        return self._answer(waking.wake_s(self, step, view, progress))
 
     def _on_off(self, heard: Safed | Unsafe) -> Answer:
         state = self.state

@@ -9,7 +9,7 @@ from labctl.cli.exits import FAULT, Refused
 from labctl.cli.options import DEFAULT_DATA, DataOption, JsonOption, Pairs, RunName, named_values
 from labctl.cli.output import print_json, print_lines
 from labctl.control import client
-from labctl.control.request import Command, Reply, Request, asker
+from labctl.control.request import BadRequest, Command, Reply, Request, asker
 from labctl.journal import find_run
 
 WAIT_S = 90.0
@@ -177,7 +177,7 @@ def _asked(folder: Path, request: Request, timeout: float) -> Reply:
         raise Refused(f"--timeout {timeout:g}: seconds, above 0")
     try:
         return client.ask(folder, request, timeout)
-    except client.NotRunning as error:
+    except (client.NotRunning, BadRequest) as error:
         raise Refused(str(error)) from error
     except TimeoutError as error:
         raise Refused(f"{error}: look at the instrument", exit_code=FAULT) from error

@@ -24,9 +24,9 @@ def ask(folder: Path, request: Request, timeout_s: float) -> Reply:
     """Send a request to the run in this folder and wait for its reply.
 
     Raises NotRunning if it has ended or died or lets nobody speak, TimeoutError if it does not
-    answer within so many seconds.
+    answer within so many seconds, BadRequest for a request that is too large to be sent.
     """
-    name = folder.name
+    name, line = folder.name, request_line(request)
     # asked first: the key of a process that died may lead to somebody else by now
     if not is_taken(folder):
         raise NotRunning(why_not_running(folder))
@@ -36,7 +36,7 @@ def ask(folder: Path, request: Request, timeout_s: float) -> Reply:
         raise NotRunning(f"the run {name} is running, but {error}") from None
     try:
         with socket.create_connection(("127.0.0.1", found.port), CONNECT_S) as connection:
-            connection.sendall(found.token.encode() + b"\n" + request_line(request))
+            connection.sendall(found.token.encode() + b"\n" + line)
             return read_reply(_line(connection, time.monotonic() + timeout_s))
     except TimeoutError:
         raise TimeoutError(f"the run {name} did not answer within {timeout_s:g} s") from None

@@ -41,7 +41,8 @@ def make(folder: Path, port: int) -> Key:
     """Write a new key, readable by its owner only. Raises OSError."""
     key = Key(port, secrets.token_hex(TOKEN_CHARACTERS // 2))
     path = place(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     # it must never be there with a wider mode or half written, not even for a moment

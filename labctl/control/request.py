@@ -60,13 +60,16 @@ def asker() -> str:
 
 
 def request_line(request: Request) -> bytes:
-    """The request as it is sent."""
+    """The request as it is sent. Raises BadRequest for one that nobody would take."""
     told: dict[str, object] = {"command": request.command, "by": request.by}
     if request.command == "amend":
         told["parameters"] = dict(request.parameters)
         if request.protocol is not None:
             told |= {"protocol": request.protocol, "file": request.file}
-    return _line(told)
+    line = _line(told)
+    if len(line) > MOST_AMEND_BYTES:
+        raise BadRequest(f"more than {MOST_AMEND_BYTES} bytes")
+    return line
 
 
 def reply_line(reply: Reply) -> bytes:

@@ -99,6 +99,16 @@ class Reader:
             seq, t_s, unix_s, after_reading, kind, data = values
             yield RecordedEvent(seq, t_s, unix_s, after_reading, kind, json.loads(data))
 
+    def newest_events(self, *kinds: str, limit: int = 1) -> list[RecordedEvent]:
+        """The newest events of these kinds, the newest first."""
+        rows = self._ask(
+            f"SELECT {', '.join(schema.EVENT_COLUMNS)} FROM events "
+            f"WHERE kind IN ({', '.join('?' * len(kinds))}) ORDER BY seq DESC LIMIT ?",
+            *kinds,
+            limit,
+        )
+        return [RecordedEvent(*values[:-1], json.loads(values[-1])) for values in rows]
+
     def counts(self) -> tuple[int, int]:
         """The numbers of the newest reading and the newest event; 0 where there is none."""
         rows = self._ask(

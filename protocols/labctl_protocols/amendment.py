@@ -44,11 +44,15 @@ class AmendmentRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A value that differs: of the node with this id (None: of the plan), by its field's name."""
+    """A value that differs: of the node with this id (None: of the plan), by its field's name.
+
+    `held`: it is one of the hold that follows in a drive.
+    """
 
     node: int | None
     field: str
     text: str
+    held: bool = False
 
 
 def changes_between(old: Plan, new: Plan) -> tuple[Change, ...]:
@@ -171,7 +175,8 @@ def _of_node(before: Node, after: Node) -> Iterator[Change]:
             was, now = getattr(one, field.name), getattr(other, field.name)
             if was != now:
                 word = f"{after.path}: {part}{VALUES[field.name]}"
-                yield from (Change(after.id, field.name, text) for text in _told(word, was, now))
+                for text in _told(word, was, now):
+                    yield Change(after.id, field.name, text, held=bool(part))
 
 
 def _told(word: str, before: object, after: object) -> Iterator[str]:

@@ -107,7 +107,7 @@ class Reader:
             *kinds,
             limit,
         )
-        return [RecordedEvent(*values[:-1], json.loads(values[-1])) for values in rows]
+        return [RecordedEvent._make((*values[:-1], json.loads(values[-1]))) for values in rows]
 
     def counts(self) -> tuple[int, int]:
         """The numbers of the newest reading and the newest event; 0 where there is none."""

@@ -16,9 +16,7 @@ Bind = Callable[[ProtocolFile, Mapping[str, str]], Plan]
 class Amending:
     """Keeps which protocol a run follows now, and makes the next one of it."""
 
-    def __init__(
-        self, protocol: ProtocolFile, parameters: Mapping[str, str], bind: Bind
-    ) -> None:
+    def __init__(self, protocol: ProtocolFile, parameters: Mapping[str, str], bind: Bind) -> None:
         self._protocol = protocol
         self._parameters = dict(parameters)
         self._bind = bind

@@ -31,9 +31,8 @@ def enter_heard(
         yield
         return
     over = threading.Event()
-    listen = _listen_windows if sys.platform == "win32" else _listen
     arguments = (source.fileno(), wanted, over, pressed)
-    thread = threading.Thread(target=listen, args=arguments, name="keys", daemon=True)
+    thread = threading.Thread(target=_listen, args=arguments, name="keys", daemon=True)
     thread.start()
     try:
         yield
@@ -45,7 +44,7 @@ def enter_heard(
 
 if sys.platform == "win32":
 
-    def _listen_windows(
+    def _listen(
         _handle: int, wanted: threading.Event, over: threading.Event, pressed: Callable[[], None]
     ) -> None:
         import msvcrt

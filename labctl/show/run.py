@@ -10,7 +10,6 @@ from labctl.journal.reader import is_live
 from labctl.show.figures import figures_of
 from labctl.show.values import number, part, text
 
-
 LIVE = ("running", "paused", "asking")
 """What stands in place of an outcome while the run's program lives."""
 
@@ -60,7 +59,9 @@ def _standing(reader: Reader) -> tuple[str, str]:
         if event.kind == "ask":
             return "asking", text(event.data, "question")
         if event.data.get("done") and word in ("pause", "continue", "skip"):
-            return ("paused", f"by {text(event.data, 'by')}") if word == "pause" else ("running", "")
+            return (
+                ("paused", f"by {text(event.data, 'by')}") if word == "pause" else ("running", "")
+            )
     return "running", ""
 
 

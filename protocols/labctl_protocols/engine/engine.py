@@ -17,6 +17,7 @@ from labctl_protocols.decisions import (
     Heard,
     Operator,
     Outcome,
+    Revision,
     Row,
     Safe,
     Safed,
@@ -24,7 +25,17 @@ from labctl_protocols.decisions import (
     Unsafe,
     Waited,
 )
-from labctl_protocols.engine import charge, connect, driving, ending, judge, moving, operator, steps
+from labctl_protocols.engine import (
+    charge,
+    connect,
+    driving,
+    ending,
+    judge,
+    moving,
+    operator,
+    revision,
+    steps,
+)
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.ends import Progress
 from labctl_protocols.engine.names import RunNames
@@ -90,7 +101,7 @@ class Engine:
                 if self.state.phase in ("switching", "opening"):
                     return self._on_opened(heard)
                 return self._on_off(heard)
-            case Operator(time_s):
+            case Operator(time_s) | Revision(time_s):
                 return self._on_operator(heard)
             case Waited(time_s):
                 self.state.now_s = max(self.state.now_s, time_s)
@@ -127,9 +138,11 @@ class Engine:
             operator.is_off(self)
         return self._answer(None, boundary=True)
 
-    def _on_operator(self, said: Operator) -> Answer:
+    def _on_operator(self, said: Operator | Revision) -> Answer:
         self.state.now_s = max(self.state.now_s, said.time_s)
-        if operator.heard(self, said):
+        if isinstance(said, Revision):
+            revision.heard(self, said)
+        elif operator.heard(self, said):
             walk_on(self)
         # whoever was waiting for a reading has one now, which is never wrong
         return self._answer(said.time_s, boundary=True)
@@ -260,6 +273,7 @@ class Engine:
         if step is None or self.state.phase != "running":
             raise RuntimeError("no step is running that could be adjusted")
         self.state.phase = "adjusting"
+        step.stale = False
         self.receive_gap([step.account], step)
         self.apply(setpoint, steps.step_guard(self, step))
 
@@ -323,6 +337,13 @@ class Engine:
         )
         self._commands, self._rows, self._events = [], [], []
         return answer
+
+    def follow(self, plan: Plan) -> None:
+        """Another plan with the same nodes takes the place of the present one."""
+        self.plan = plan
+        self.nodes = nodes_by_id(plan)
+        self.names = RunNames(self.state, self.nodes, self.ratings.current_ranges)
+        self._view = None
 
     # ---- what holds now -------------------------------------------------------------------
 

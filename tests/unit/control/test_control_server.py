@@ -148,9 +148,7 @@ def test_it_listens_on_the_loopback_interface_only(folder: Path) -> None:
         b"\x00" * 70_000 + b"\n",
     ],
 )
-def test_what_is_no_request_is_answered_and_not_obeyed(
-    sent: bytes, folder: Path, run: Run
-) -> None:
+def test_what_is_no_request_is_answered_and_not_obeyed(sent: bytes, folder: Path, run: Run) -> None:
     with connected(folder) as link:
         link.sendall(token(folder) + sent)
         reply = read_reply(said(link))
@@ -204,9 +202,7 @@ def test_two_clients_at_once_both_have_their_answers(folder: Path, run: Run) -> 
     assert replies == {"ada": Reply(True, "done: pause"), "bo": Reply(True, "done: pause")}
 
 
-def test_who_waits_with_the_key_is_dropped(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_waits_with_the_key_is_dropped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "KEY_S", 0.1)
     monkeypatch.setattr(server, "REQUEST_S", 0.1)
     with connected(folder) as silent, connected(folder) as slow:
@@ -237,7 +233,9 @@ def test_a_client_that_leaves_disturbs_nobody(folder: Path, run: Run) -> None:
 # ---- the end ------------------------------------------------------------------------------
 
 
-def test_the_key_goes_away_with_the_run(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_goes_away_with_the_run(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "profile"))
     place = tmp_path / "run-2"
     place.mkdir()
@@ -287,9 +285,7 @@ def test_a_place_where_no_key_can_lie_is_told(tmp_path: Path, run: Run) -> None:
         "\x00\xff",
     ],
 )
-def test_what_is_no_key_is_told(
-    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_no_key_is_told(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
     place = key.place(tmp_path)
     place.parent.mkdir(parents=True, exist_ok=True)

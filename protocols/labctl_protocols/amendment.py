@@ -103,11 +103,17 @@ def _shape(node: Node) -> tuple[object, ...]:
 
 def _first_difference(olds: list[Node], news: list[Node]) -> str:
     for before, after in zip(olds, news, strict=False):
-        if _shape(before) != _shape(after):
+        if _holds(before) != _holds(after):
+            return f"{after.where}: {after.path}: a `then hold` cannot come or go in a running run"
+        if (type(before), before.path) != (type(after), after.path):
             return f"{after.where}: the steps are others: {after.path}, in the run {before.path}"
-    more, place = (news, "that the run has not") if len(news) > len(olds) else (olds, "is missing")
-    extra = more[min(len(olds), len(news))]
+    more, place = (news, "is new") if len(news) > len(olds) else (olds, "is missing")
+    extra = more[min(len(olds), len(news), len(more) - 1)]
     return f"{extra.where}: the steps are others: {extra.path} {place}"
+
+
+def _holds(node: Node) -> bool:
+    return isinstance(node, Drive) and node.then_hold is not None
 
 
 def _other_plan(old: Plan, new: Plan) -> Iterator[str]:
@@ -121,10 +127,6 @@ def _other_plan(old: Plan, new: Plan) -> Iterator[str]:
 
 
 def _other_step(before: Node, after: Node) -> Iterator[str]:
-    if isinstance(before, Drive) and isinstance(after, Drive):
-        if (before.then_hold is None) != (after.then_hold is None):
-            yield f"{after.where}: {after.path}: a `then hold` cannot come or go in a running run"
-            return
     for (name, one), (_, other) in zip(parts_of(before), parts_of(after), strict=True):
         for field in fields(one):
             if field.name in VALUES or field.name in ONLY_TOLD | BLOCKS | {"then_hold"}:
@@ -187,7 +189,7 @@ def _told(word: str, before: object, after: object) -> Iterator[str]:
             if was != now:
                 yield f"{word}: {quantity} {_amount(was, unit)} → {_amount(now, unit)}"
     else:
-        yield f"{word}: {shown(before)} → {shown(after)}"
+        yield f"{word} {shown(before)} → {shown(after)}"
 
 
 def _amount(value: float | None, unit: str) -> str:

@@ -83,6 +83,10 @@ class ProgressWatch:
                 self._ce = (_number(event.data["ce"]), _number(event.data["u_ce"]))
             elif event.kind in ("limit", "detector", "fault", "mark"):
                 self._note = str(event.data["text"])
+            elif event.kind == "ask":
+                self._note = f"{event.data['question']} (Enter, or labctl continue {self._run})"
+            elif event.kind in ("operator", "revision"):
+                self._note = f"{event.data['text']} ({event.data['by']})"
         now = time.monotonic()
         if now < self._next_s and answer.ended is None:
             return

@@ -66,7 +66,7 @@ def run(
         Path | None, Parameter(help="File that gets every line on the wire.")
     ] = None,
     yes: Annotated[
-        bool, Parameter(name="--yes", negative="", help="Answer the protocol's questions by itself.")
+        bool, Parameter(name="--yes", negative="", help="Answer the protocol's questions.")
     ] = False,
     json: JsonOption = False,
 ) -> int:

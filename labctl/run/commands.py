@@ -116,7 +116,7 @@ class Commands:
             return Reply(True, f"{data['outcome']}: {data['reason']}", data=data)
 
         reason = f"stopped by the operator ({by})"
-        return await self._done(lambda: self._run.request_stop(reason, by), seen, STOP_S)
+        return await self._done(lambda: self._run.request_stop(reason), seen, STOP_S)
 
     async def _word(self, word: str, by: str) -> Reply:
         taken: list[str] = []

@@ -103,6 +103,8 @@ def step_over(
     errors: tuple[float, float],
 ) -> Over | None:
     """Whether the step ends with this reading, and why."""
+    if step.skip:
+        return Over(None, "skipped by the operator", word="skipped")
     if step.sign and step.sign * reading.current_A < -2 * errors[1]:
         return Over(None, "the current flows against the drive: the cell is already past the end")
     crossing = first_crossing(until, progress, names) or held_at_target(

@@ -46,11 +46,11 @@ class LiveProgress:
 
 
 class PlainProgress:
-    """Writes a line when the step or the cycle changes, and at the end."""
+    """Writes a line when the step or the cycle changes, at a question, and at the end."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._last: tuple[str, int] | None = None
+        self._last: tuple[str, int, str] | None = None
         self._told_run = False
 
     def __call__(self, snapshot: Snapshot) -> None:
@@ -59,8 +59,8 @@ class PlainProgress:
             self._told_run = True
             self._write(f"run {snapshot.run}")
             self._write(f"folder {snapshot.folder}")
-        now = (snapshot.step, snapshot.cycle)
-        is_new = now != self._last and snapshot.step != ""
+        now = (snapshot.step, snapshot.cycle, snapshot.asks)
+        is_new = now != self._last and (snapshot.step or snapshot.asks) != ""
         if is_new or snapshot.outcome is not None:
             self._last = now
             self._write(as_line(snapshot))
@@ -83,6 +83,8 @@ def as_line(snapshot: Snapshot) -> str:
         parts.append(f"{duration_text(snapshot.left_s)} left")
     if snapshot.note:
         parts.append(snapshot.note)
+    if snapshot.asks:
+        parts.append(snapshot.asks)
     if snapshot.outcome is not None:
         parts.append(snapshot.outcome)
     return "  ".join(parts)
@@ -118,5 +120,7 @@ def _table_rows(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         yield "left", f"about {duration_text(snapshot.left_s)}"
     if snapshot.note:
         yield "note", escape(snapshot.note)
+    if snapshot.asks:
+        yield "asks", escape(snapshot.asks)
     if snapshot.outcome is not None:
         yield "outcome", snapshot.outcome

@@ -64,7 +64,7 @@ class Snapshot:
 
     `elapsed_s` is cell time since the run began, `left_s` an estimate of what remains; `ce` and
     `u_ce` (k = 2) are fractions, of the last complete cycle or group; `outcome` is set in the
-    last snapshot only.
+    last snapshot only; `asks` is the question that waits for an answer.
     """
 
     run: str
@@ -78,6 +78,7 @@ class Snapshot:
     u_ce: float | None = None
     left_s: float | None = None
     note: str = ""
+    asks: str = ""
     outcome: "Outcome | None" = None
 
 

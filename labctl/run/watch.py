@@ -63,6 +63,7 @@ class ProgressWatch:
         self._next_s = 0.0
         self._ce: tuple[float | None, float | None] = (None, None)
         self._note = ""
+        self._asks = ""
 
     def hear(self, answer: Answer) -> None:
         """Take what the engine answered; show how the run stands if it is time. Never raises."""
@@ -84,11 +85,12 @@ class ProgressWatch:
             elif event.kind in ("limit", "detector", "fault", "mark"):
                 self._note = str(event.data["text"])
             elif event.kind == "ask":
-                self._note = f"{event.data['question']} (Enter, or labctl continue {self._run})"
+                self._asks = f"{event.data['question']} (Enter, or labctl continue {self._run})"
             elif event.kind in ("operator", "revision"):
                 self._note = f"{event.data['text']} ({event.data['by']})"
+                self._asks = ""
         now = time.monotonic()
-        if now < self._next_s and answer.ended is None:
+        if now < self._next_s and answer.ended is None and not answer.waits:
             return
         self._next_s = now + PERIOD_S
         self._tell(self._snapshot(answer))
@@ -108,6 +110,7 @@ class ProgressWatch:
             u_ce=self._ce[1],
             left_s=self._step_left_s(),
             note=self._note,
+            asks=self._asks,
             outcome=answer.ended,
         )
 

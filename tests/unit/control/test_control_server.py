@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import shutil
 import socket
 import stat
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -101,6 +103,32 @@ def test_the_key_is_never_wider_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE(key.place(tmp_path).stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [key.place(tmp_path)]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be somebody else"
+)
+def test_nobody_else_can_read_the_key() -> None:
+    # where everybody may look
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        made = key.make(folder, 1234)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(key.NoKey, match="only its owner may control it"):
+                key.read(folder)
+        finally:
+            os.seteuid(0)
+        key.place(folder).chmod(0o644)
+        os.seteuid(65534)
+        try:
+            # it was the mode, and nothing else, that kept others out
+            assert key.read(folder) == made
+        finally:
+            os.seteuid(0)
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_every_run_has_another_key(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
 from labctl.run.safe import safe_within_s
 from labctl.run.stops import Stops
 from labctl.run.watch import ProgressWatch, Teller
-from labctl.twin import Twin, make_twin
+from labctl.twin import Twin, make_twins
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
 from labctl_drivers.vocabulary import Opened
@@ -104,15 +104,19 @@ def twins_of(request: RunRequest) -> dict[str, Twin]:
     """The simulated instruments of a bench in memory, by terminal; none of another bench."""
     if not request.bench.is_in_memory(request.channels[MAIN]):
         return {}
-    instrument = request.bench.instrument_of(request.channels[MAIN])
-    twin = make_twin(
-        instrument,
+    for role, name in request.channels.items():
+        if not request.bench.is_in_memory(name):
+            raise BenchError(f"{name} ({role}) is not in memory, as the main terminal's channel is")
+    instruments = {
+        role: request.bench.instrument_of(name) for role, name in request.channels.items()
+    }
+    return make_twins(
+        instruments,
         request.cell,
         model=request.model,
         parameters=request.model_parameters,
         seed=request.seed,
     )
-    return {MAIN: twin}
 
 
 async def _open(

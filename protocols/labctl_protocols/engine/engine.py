@@ -25,20 +25,11 @@ from labctl_protocols.decisions import (
     Unsafe,
     Waited,
 )
-from labctl_protocols.engine import (
-    charge,
-    connect,
-    driving,
-    ending,
-    judge,
-    moving,
-    operator,
-    revision,
-    steps,
-)
+from labctl_protocols.engine import charge, connect, driving, ending, judge, moving, operator, steps
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.ends import Progress
 from labctl_protocols.engine.names import RunNames
+from labctl_protocols.engine.revision import revise
 from labctl_protocols.engine.sampling import LastRow, is_recorded, next_reading
 from labctl_protocols.engine.state import RunState, StepState, fresh_state, row_of
 from labctl_protocols.engine.view import View, enclosing_limits, view_of
@@ -71,7 +62,7 @@ class Engine:
         self._ratings = {MAIN: ratings, **(others or {})}
         self._pending: list[tuple[str, Callable[[], dict[str, object]]]] = []
         self._view: View | None = None
-        self._viewed = 0
+        self._viewed: tuple[Plan, int] | None = None
         self._drives_next = False
         self._events: list[Event] = []
         self._rows: list[Row] = []
@@ -141,7 +132,7 @@ class Engine:
     def _on_operator(self, said: Operator | Revision) -> Answer:
         self.state.now_s = max(self.state.now_s, said.time_s)
         if isinstance(said, Revision):
-            revision.heard(self, said)
+            revise(self, said)
         elif operator.heard(self, said):
             walk_on(self)
         # whoever was waiting for a reading has one now, which is never wrong
@@ -338,13 +329,6 @@ class Engine:
         self._commands, self._rows, self._events = [], [], []
         return answer
 
-    def follow(self, plan: Plan) -> None:
-        """Another plan with the same nodes takes the place of the present one."""
-        self.plan = plan
-        self.nodes = nodes_by_id(plan)
-        self.names = RunNames(self.state, self.nodes, self.ratings.current_ranges)
-        self._view = None
-
     # ---- what holds now -------------------------------------------------------------------
 
     @property
@@ -362,8 +346,8 @@ class Engine:
 
     def view(self, step: StepState) -> View:
         """The plan's side of this step; worked out once, nothing around it changes meanwhile."""
-        if self._viewed != step.count or self._view is None:
-            self._viewed = step.count
+        if self._view is None or self._viewed != (self.plan, step.count):
+            self._viewed = self.plan, step.count
             self._view = view_of(self.plan, self.nodes, self.state.frames, step)
         return self._view
 

@@ -24,10 +24,10 @@ PHASES = frozenset({"start", "open_circuit", "running", "confirming", "asking", 
 LATER = " (from its next execution on)"
 
 
-def heard(engine: Engine, said: Revision) -> None:
+def revise(engine: Engine, said: Revision) -> None:
     """Follow the revised plan, or tell why not; either is told before anything is commanded."""
     try:
-        changes = revise(engine, said.plan)
+        changes = follow(engine, said.plan)
     except AmendmentRefused as refusal:
         told = {"word": "amend", "by": said.by, "text": f"amend refused: {refusal}", "done": False}
         engine.tell("operator", {**told, "lines": list(refusal.lines)})
@@ -36,7 +36,7 @@ def heard(engine: Engine, said: Revision) -> None:
     engine.tell("revision", {**told, **said.data})
 
 
-def revise(engine: Engine, plan: Plan) -> list[str]:
+def follow(engine: Engine, plan: Plan) -> list[str]:
     """Let the run follow this plan from now on; each change as a text, old → new.
 
     Raises AmendmentRefused, and then nothing has changed.
@@ -52,7 +52,7 @@ def revise(engine: Engine, plan: Plan) -> list[str]:
     if step is not None:
         view = view_of(plan, nodes, state.frames, step)
         new = restated(engine, step, view, nodes, names)
-    engine.follow(plan)
+    engine.plan, engine.nodes, engine.names = plan, nodes, names
     for frame, count in zip(state.frames, rounds, strict=True):
         frame.rounds = count
     if step is not None and new is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from helpers.binding import plan_of
-from helpers.engine_bench import Bench, Linear, Metal, Trace, _from_bench
+from helpers.engine_bench import Bench, Linear, Metal, Trace, from_bench
 from helpers.plans import RATINGS
 
 from labctl_drivers.vocabulary import Setpoint
@@ -48,7 +48,7 @@ def run(plan: Plan, bench: Bench, *saying: Say) -> Trace:
         if said is not None:
             left.pop(0)
             said = dataclasses.replace(said, time_s=bench.now_s)
-        heard = said or _from_bench(trace, answer.wake_at, reload=False)
+        heard = said or from_bench(trace, answer, reload=False)
         trace.heard.append(heard)
         answer = trace.take(trace.engine.hear(heard))
     raise AssertionError("the run did not end")
@@ -221,7 +221,8 @@ def test_what_was_frozen_from_the_run_stays_until_the_step_comes_again() -> None
 
 
 def looping(rounds: str = "5") -> Plan:
-    steps = "- repeat: $rounds as k\n  steps:\n    - charge: 5 mA until 10 s\n    - rest: 10 s\n- rest: 5 s"
+    body = "    - charge: 5 mA until 10 s\n    - rest: 10 s\n"
+    steps = f"- repeat: $rounds as k\n  steps:\n{body}- rest: 5 s"
     return plan_of(steps, "full", "parameters: {rounds: 5}", rounds=rounds)
 
 

@@ -38,7 +38,7 @@ def stop(
     """
     folder = find_run(data, run)
     reply = _asked(folder, Request("stop", asker()), timeout)
-    closed = client.outcome_when_closed(folder) if reply.ok else None
+    closed = client.outcome_when_closed(folder) if "outcome" in reply.data else None
     if closed is None:
         raise Refused(f"the run {folder.name}: {reply.text}", exit_code=FAULT)
     outcome, reason = closed

@@ -69,7 +69,9 @@ class Commands:
                 if reply is not None:
                     self._settle(waiting, reply)
         if answer.ended is not None:
-            self._ended = Reply(False, f"the run has ended: {answer.ended}: {answer.reason}")
+            told = f"the run has ended: {answer.ended}: {answer.reason}"
+            data = {"outcome": answer.ended, "reason": answer.reason}
+            self._ended = Reply(False, told, data=data)
             for waiting in list(self._waiting):
                 self._settle(waiting, self._ended)
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from labctl.journal import lock, schema
 from labctl.journal.errors import JournalError, JournalNotFound
+from labctl.journal.heard import HeardLine
 
 CHUNK = 5_000
 """Rows per transaction: a long one would keep the writer's WAL from being folded in."""
@@ -108,6 +109,11 @@ class Reader:
             limit,
         )
         return [RecordedEvent._make((*values[:-1], json.loads(values[-1]))) for values in rows]
+
+    def heard(self) -> Iterator[tuple[int, HeardLine]]:
+        """What the engine heard, numbered in order; nothing where the run did not keep it."""
+        for seq, *line in self._chunks("heard", ("seq", *HeardLine._fields), 0, None):
+            yield seq, HeardLine._make(line)
 
     def counts(self) -> tuple[int, int]:
         """The numbers of the newest reading and the newest event; 0 where there is none."""

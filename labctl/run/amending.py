@@ -37,6 +37,8 @@ class Amending:
         data = {
             "protocol_text": text,
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "file": protocol.file,
+            "given": parameters,
             "parameters": dict(plan.parameters),
         }
         revision = Revision(0.0, plan, request.by, data)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from helpers import journals, running
+from helpers.replaying import assert_identical
 
 from labctl.control import client, key
 from labctl.control.request import Request
@@ -125,6 +126,40 @@ def test_ten_who_pause_and_go_on_at_once_all_have_an_answer_and_the_run_ends_in_
         ok for word, ok, _ in told if word != "status"
     )
     assert [e.data for e in events if e.kind == "output"][-1] == {"on": False, "read_back": True}
+
+
+def test_a_run_that_was_paused_amended_and_skipped_is_heard_again_bit_for_bit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocol = tmp_path / "p.yaml"
+    protocol.write_text(
+        "name: p\ncell: {kind: half, metal: Na}\nparameters: {j: 1 mA/cm2, rounds: 100000000}\n"
+        "limits: {voltage: -0.5 V .. 1.5 V, current: 5 mA}\nrecord: all\n"
+        "steps:\n  - repeat: $rounds\n    steps:\n      - plate: $j until 60 s\n"
+        "      - strip: $j until 50 s or 1 V\n"
+    )
+    results: list[Any] = []
+    request = running.request_of(protocol, "na-cu-half", tmp_path / "data")
+    conducting = threading.Thread(target=lambda: results.append(conduct(request)))
+    conducting.start()
+    while not list((tmp_path / "data").glob(f"*/{key.FILE}")):
+        time.sleep(0.01)
+    (folder,) = list_runs(tmp_path / "data")
+    wanted = [
+        Request("pause", "ada"),
+        Request("amend", "ada", {"j": "2 mA/cm2"}),
+        Request("continue", "ada"),
+        Request("amend", "ada", {}, protocol.read_text().replace("60 s", "70 s"), "edited.yaml"),
+        Request("amend", "ada", {"rounds": "1"}),
+    ]
+    for request_ in wanted:
+        assert client.ask(folder, request_, 30).ok
+    conducting.join(30)
+    assert results[0].outcome == "completed"
+    with Reader(folder) as reader:
+        revisions = [event for event in reader.events() if event.kind == "revision"]
+    assert len(revisions) == 3
+    assert_identical(folder, capsys)
 
 
 # ---- answers ------------------------------------------------------------------------------

@@ -187,7 +187,9 @@ def test_amendments_hold_and_are_journalled(long: Running) -> None:
     # two rounds in all; the first plating was past its new end, the second ended on it
     assert [e.data["step_id"] for e in ended] == ["1.repeat.1.plate", "1.repeat.2.strip"] * 2
     assert ended[0].data["ended"] == ended[2].data["ended"] == "time"
-    assert ended[2].data["duration_s"] == pytest.approx(1.0, abs=0.5)
+    third = long.events("step_started")[2]
+    assert [end["target"] for end in third.data["ends"]] == [1.0]
+    assert 1.0 <= ended[2].data["duration_s"] < 60.0
     (revision,) = long.events("revision")
     assert revision.data["parameters"]["plating"] == "1s"
     assert revision.data["protocol_text"] == LONG
@@ -211,7 +213,9 @@ def test_an_edited_protocol_is_followed_and_then_amended_further(
     assert reply.ok
     assert not any("strip" in line for line in reply.lines)
     assert long.ended()[0] == 0
-    assert long.events("step_ended")[-1].data["duration_s"] == pytest.approx(2.0, abs=0.5)
+    last = long.events("step_started")[-1]
+    assert [end["target"] for end in last.data["ends"]] == [2.0, 1.0]
+    assert long.events("step_ended")[-1].data["ended"] == "time"
     revisions = [event.data["protocol_text"] for event in long.events("revision")]
     assert revisions == [edited.read_text(encoding="utf-8")] * 2
 

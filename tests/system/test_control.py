@@ -1,5 +1,8 @@
 """A run in one process, controlled from others: stop, pause, continue, skip, amend."""
 
+import contextlib
+import io
+import json
 import os
 import re
 import signal
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 from helpers import cli
 
+from labctl.cli.app import run_command
 from labctl.control import client, key
 from labctl.control.request import Reply, Request
 from labctl.journal import Reader, list_runs
@@ -88,7 +92,12 @@ def long(tmp_path: Path) -> Iterator[Running]:
 
 
 def labctl(run: Running, *words: str) -> "subprocess.CompletedProcess[str]":
-    return cli.labctl(*words, "--data", str(run.data))
+    """The command in this process, which is another one than the run's."""
+    out, errors = io.StringIO(), io.StringIO()
+    arguments = [*words, "--data", str(run.data)]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code = run_command(arguments)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), errors.getvalue())
 
 
 # ---- stop ---------------------------------------------------------------------------------
@@ -286,12 +295,13 @@ steps:
 
 
 def test_yes_answers_by_itself(tmp_path: Path) -> None:
-    run = start(tmp_path, ASKING, "--yes", speed="max")
-    code, errors = run.ended()
-    assert code == 0, errors
-    (run.folder,) = list_runs(run.data)
-    (said,) = run.events("operator")
-    assert (said.data["by"], said.data["done"]) == ("--yes", True)
+    (tmp_path / "p.yaml").write_text(ASKING, encoding="utf-8")
+    words = ["run", str(tmp_path / "p.yaml"), "--cell", "na-cu-half", "--json", "--yes"]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert run_command([*words, "--data", str(tmp_path / "data")]) == 0
+    with Reader(Path(json.loads(out.getvalue())["folder"])) as reader:
+        (said,) = [event.data for event in reader.events() if event.kind == "operator"]
+    assert (said["by"], said["done"]) == ("--yes", True)
 
 
 def test_continue_answers_and_virtual_time_waits_for_it(tmp_path: Path) -> None:
@@ -305,8 +315,6 @@ def test_continue_answers_and_virtual_time_waits_for_it(tmp_path: Path) -> None:
 
 
 def cli_json(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
-    import json
-
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

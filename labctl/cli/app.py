@@ -29,6 +29,8 @@ COMMANDS = {
     "run": ("labctl.cli.run:run", "Run a protocol on a cell, with live progress."),
     "check": ("labctl.cli.check:check", "Check a protocol without running it."),
     "explain": ("labctl.cli.check:explain", "Show the expanded steps with resolved A, V and h."),
+    "protocols": ("labctl.cli.library:app", "List and show the library's protocols and routines."),
+    "cells": ("labctl.cli.cells:app", "List cell records; make them from a table or after a run."),
     "runs": ("labctl.cli.runs:runs", "List the runs in the data folder."),
     "show": ("labctl.cli.runs:show", "Summarise a run."),
     "why": ("labctl.cli.runs:why", "Say why each step of a run ended."),

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from labctl.cli.exits import Refused
 from labctl.cli.inputs import find_cell
 from labctl.cli.library import listed, print_shipped, shelf_json
-from labctl.cli.options import JsonOption
+from labctl.cli.options import DEFAULT_DATA, DataOption, JsonOption, RunName
 from labctl.cli.output import print_json, print_lines
 from labctl.show.columns import in_columns
 from labctl.show.values import figure
@@ -82,7 +82,8 @@ def import_cells(
         labctl cells import coins.csv --like na-cu-half
         labctl cells import coins.csv --like my-cell.yaml -o batch-7 --force
     """
-    from labctl.records.batch import like_cell, read_batch, write_all
+    from labctl.records.batch import like_cell, read_batch
+    from labctl.records.files import RecordsThere, write_all
     from labctl.records.table import TableError
 
     alike = None if like is None else like_cell(like, find_cell(like))
@@ -90,7 +91,7 @@ def import_cells(
         batch = read_batch(table, alike)
         texts = {output / f"{each.id}.yaml": each.text for each in batch.made}
         write_all(texts, force)
-    except TableError as error:
+    except (TableError, RecordsThere) as error:
         raise Refused(*error.lines) from None
     rows = [
         [each.id, each.record.kind, each.record.metal or "", *_sizes(each.record), str(path)]
@@ -99,6 +100,51 @@ def import_cells(
     head = ["cell", "kind", "metal", "area/cm2", "capacity/mAh", "active mass/mg", "file"]
     print_lines(in_columns(head, rows))
     print_lines(f"note: {line}" for line in batch.told)
+    return 0
+
+
+@app.command(name="after")
+def cell_after(
+    run: RunName,
+    /,
+    *,
+    like: LikeOption = None,
+    output: Annotated[
+        Path | None, Parameter(name=["-o", "--output"], help="The record's file; none: ID.yaml.")
+    ] = None,
+    id: Annotated[str | None, Parameter(name="--id", help="The record's id.")] = None,
+    force: Annotated[
+        bool, Parameter(negative="", help="Also after a run that ended otherwise than it should.")
+    ] = False,
+    data: DataOption = DEFAULT_DATA,
+) -> int:
+    """Write the record of the cell after a run, with its history, for the next run.
+
+    Without --like the same cell goes on: its record with the run added to `history`, and what the
+    run's ledger says lies on its collector, or is left of its inventory. With --like the collector
+    on which the run plated goes into another cell: that record, with the metal as `pre_plated`
+    and added to its inventory. The charge is the measured one, from the run's journal.
+
+    For example:
+
+        labctl cells after 20261123-1412
+        labctl cells after 20261123-1412 --like na-nvp-anode-free --id af-07
+    """
+    from labctl.journal import find_run
+    from labctl.records.after import NoRecordAfter, record_after
+    from labctl.records.batch import like_cell
+    from labctl.records.files import RecordsThere, write_all
+
+    alike = None if like is None else like_cell(like, find_cell(like))
+    try:
+        made = record_after(find_run(data, run), alike, id, force)
+        path = output or Path(f"{made.id}.yaml")
+        if path.is_dir():
+            path = path / f"{made.id}.yaml"
+        write_all({path: made.text})
+    except (NoRecordAfter, RecordsThere) as error:
+        raise Refused(*error.lines) from None
+    print_lines([f"cell {made.id}", f"file {path}", *made.told])
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`labctl protocols`, and what `labctl cells` shares with it: finding and copying what is shipped."""
+"""`labctl protocols`, and what `labctl cells` shares with it: what is shipped, to be copied."""
 
 import cyclopts
 

@@ -1,20 +1,15 @@
 """A batch of cell records from a table: all of it is right, or nothing is written."""
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.records.columns import meanings
+from labctl.records.files import id_fault
 from labctl.records.rows import Like, Made, RowReader
-from labctl.records.table import Table, TableError, read_table
+from labctl.records.table import Table, read_table
 from labctl.records.text import fields_of, is_shipped
 from labctl_protocols.cell_record import CellRecord
-
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}[A-Za-z0-9]|[A-Za-z0-9]")
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +51,3 @@ def _refuse_ids(table: Table, made: Sequence[Made]) -> None:
             text = f"`{each.id}`: row {twin.row} has the id `{twin.id}`{same}"
         if text:
             table.at(rows[each.row], column, text)
-
-
-def id_fault(text: str) -> str:
-    """Why an id can name no file; empty where it can."""
-    if not ID.fullmatch(text):
-        return f"`{text}` can name no file (1 to 64 letters, digits, `.`, `-` and `_`)"
-    return f"`{text}` is a device's name on Windows" if RESERVED.fullmatch(text) else ""
-
-
-def write_all(texts: Mapping[Path, str], force: bool = False) -> None:
-    """Write the files, all or none; an existing one is replaced only with `force`.
-
-    Raises TableError naming what is there already, OSError.
-    """
-    there = [path for path in texts if path.exists()]
-    if there and not force:
-        lines = [f"{path.as_posix()} is there already (--force replaces it)" for path in there]
-        raise TableError(lines)
-    waiting: list[tuple[Path, Path]] = []
-    try:
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-            waiting.append((temporary, path))
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-        for temporary, path in waiting:
-            os.replace(temporary, path)
-    finally:
-        for temporary, _ in waiting:
-            temporary.unlink(missing_ok=True)

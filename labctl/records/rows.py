@@ -45,8 +45,8 @@ class RowReader:
     table: Table
     meanings: Sequence[Meaning]
     like: Like | None
-    told: dict[str, None] = field(default_factory=dict)
-    _row: TableRow = TableRow(0, ())
+    told: list[str] = field(default_factory=list)
+    _row: TableRow = field(init=False)
 
     def record(self, row: TableRow) -> Made | None:
         """The row's record; None with its mistakes noted."""
@@ -79,6 +79,10 @@ class RowReader:
 
     def _refuse(self, name: str, text: str) -> None:
         self.table.at(self._row, self._column(name), text)
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self.told:
+            self.told.append(text)
 
     # ---- quantities -----------------------------------------------------------------------
 
@@ -158,10 +162,8 @@ class RowReader:
         mass_kg = to_si(quantities["cathode_mass"])
         if "foil_mass" in quantities:
             mass_kg -= to_si(quantities["foil_mass"])
-        elif fraction is None:
-            self.told["cathode mass is taken as the active mass: no column `active fraction`"] = (
-                None
-            )
+        if fraction is None:
+            self._tell_once("cathode mass is taken as the active mass: no column `active fraction`")
         if mass_kg <= 0:
             self._refuse("cathode_mass", "nothing is left of it without the foil")
             return None
@@ -192,7 +194,7 @@ class RowReader:
         sized = {"area", "capacity", "active_mass"} & fields.keys()
         if sized and "active_mass" in base and "active_mass" not in fields:
             del base["active_mass"]
-            self.told[f"no active mass: that of {self.like.name} is not theirs"] = None
+            self._tell_once(f"no active mass: that of {self.like.name} is not theirs")
         if "capacity" in fields and "inventory" in base and "inventory" not in fields:
             if base["inventory"] == base.get("capacity"):
                 base["inventory"] = fields["capacity"]

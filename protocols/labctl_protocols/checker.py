@@ -258,6 +258,7 @@ def _plan(
         reference=reference,
         parameters=dict(parameters),
         steps=nodes,
+        preplated_Ah=cell.preplated_Ah,
     )
 
 

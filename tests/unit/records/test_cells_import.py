@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from labctl.cli.app import run_command
-from labctl.records.batch import Batch, like_cell, read_batch, write_all
+from labctl.records.batch import Batch, like_cell, read_batch
+from labctl.records.files import write_all
 from labctl.records.table import TableError
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.files import load_cell

@@ -1,0 +1,127 @@
+"""What a key takes: in words for people, and as a piece of JSON Schema (draft 7) for editors.
+
+A schema sees YAML's values, which an editor reads as text, numbers or truth values; it knows
+nothing of expressions, so that a value is only as strict here as its letters show.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from labctl_protocols.quantities import UNITS, Dimensions
+
+Schema = dict[str, Any]
+NOT_EMPTY = r"\S"
+HAS_UNIT = r"[A-Za-z%$\u00b5\u03bc\u03a9\u2126]"
+"""A letter, a percent sign or a parameter: a plain number has none."""
+DECIMAL_COMMA = r"[0-9],[0-9]"
+NUMBER = r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What may stand at a place."""
+
+    words: str
+    schema: Schema
+
+    def but(self, words: str) -> "Takes":
+        """The same to an editor, in other words."""
+        return replace(self, words=words)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a mapping: what it takes, and what it means in a line."""
+
+    takes: Takes
+    meaning: str
+    required: bool = False
+
+
+Keys = Mapping[str, Key]
+
+TEXT = Takes("text", {"type": ["string", "number", "boolean"], "pattern": NOT_EMPTY})
+LABEL = Takes("a label", {"type": ["string", "integer"], "pattern": r"^[\w-]+$"})
+
+
+def value(words: str) -> Takes:
+    """A value with its unit, or an expression of such values."""
+    schema = {"type": "string", "pattern": HAS_UNIT, "not": {"pattern": DECIMAL_COMMA}}
+    return Takes(words, schema)
+
+
+NUMBER_VALUE = Takes(
+    "a plain number",
+    {"type": ["string", "number"], "pattern": NOT_EMPTY, "not": {"pattern": DECIMAL_COMMA}},
+)
+ANY_VALUE = Takes(
+    "a value",
+    {
+        "type": ["string", "number"],
+        "pattern": NOT_EMPTY,
+        "not": {"type": "string", "pattern": DECIMAL_COMMA},
+    },
+)
+CONDITION = Takes(
+    "a condition",
+    {
+        "type": "string",
+        "pattern": r"[<>=!]|\b(and|or|not)\b",
+        "not": {"pattern": DECIMAL_COMMA},
+    },
+)
+ENDS = Takes(
+    "ends joined by `or`",
+    {
+        "type": "string",
+        "pattern": rf"^(?!\s*until\b).*{HAS_UNIT}",
+        "not": {"pattern": DECIMAL_COMMA},
+    },
+)
+DRIVE = Takes(
+    "`VALUE until ENDS [then hold until ENDS]`",
+    {"type": "string", "pattern": r"\S\s+until\s+\S", "not": {"pattern": DECIMAL_COMMA}},
+)
+SPAN = Takes(
+    "`low .. high`", {"type": "string", "pattern": r"\.\.", "not": {"pattern": DECIMAL_COMMA}}
+)
+
+
+def one_of(words: Collection[str]) -> Takes:
+    """One of some words."""
+    return Takes(" or ".join(f"`{word}`" for word in words), {"enum": list(words)})
+
+
+def mapping(name: str, words: str) -> Takes:
+    """A mapping with the keys of one of the tables."""
+    return Takes(words, {"$ref": f"#/definitions/{name}"})
+
+
+def list_of(item: Takes, words: str) -> Takes:
+    """A list with at least one item."""
+    return Takes(words, {"type": "array", "minItems": 1, "items": item.schema})
+
+
+def either(words: str, *takes: Takes) -> Takes:
+    """Any of several."""
+    return Takes(words, {"anyOf": [each.schema for each in takes]})
+
+
+def quantity(dimensions: Dimensions, words: str) -> Takes:
+    """One literal quantity: a number, at most one space, a unit of the closed list."""
+    return Takes(words, {"type": "string", "pattern": f"^{quantity_pattern(dimensions)}$"})
+
+
+def quantity_span(dimensions: Dimensions, words: str) -> Takes:
+    """`low .. high` of two literal quantities."""
+    one = quantity_pattern(dimensions)
+    return Takes(words, {"type": "string", "pattern": rf"^{one}\s*\.\.\s*{one}$"})
+
+
+def quantity_pattern(dimensions: Dimensions) -> str:
+    """A literal quantity as a regular expression that JavaScript knows too."""
+    units = [re.escape(text) for text, unit in UNITS.items() if unit.dimensions == dimensions]
+    listed = "|".join(sorted(units, key=len, reverse=True)).replace("u", "[u\u00b5\u03bc]")
+    return rf"({NUMBER} ?({listed}){'|C/[0-9.]+' if 'C' in units else ''})"

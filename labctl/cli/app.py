@@ -38,6 +38,8 @@ COMMANDS = {
     "export": ("labctl.cli.export:export", "Write a run's data as BDF or plain CSV."),
     "convert": ("labctl.cli.convert:convert", "Turn other programs' protocols into labctl's."),
     "report": ("labctl.cli.report:report", "Draw a run's figures and write one HTML page."),
+    "schema": ("labctl.cli.schema:schema", "Print the JSON Schema of a file, for an editor."),
+    "reference": ("labctl.cli.schema:reference", "Print the whole protocol language as one page."),
     "drivers": ("labctl.cli.drivers:drivers", "List instrument drivers and their maturity."),
     "simulate": ("labctl.cli.simulate:simulate", "Serve a bench's simulated instruments."),
     "broker": ("labctl.cli.broker:broker", "Run an embedded MQTT broker for a first try."),

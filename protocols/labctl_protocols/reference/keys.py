@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 from labctl_protocols.beside import POLICIES
 from labctl_protocols.cell_record import KINDS, METALS
+from labctl_protocols.control import CLASSES
 from labctl_protocols.detectors import DETECTORS
-from labctl_protocols.plan import CLASSES, PAIRS
 from labctl_protocols.reference.takes import (
-    ANY_VALUE,
     CONDITION,
+    COUNT,
     ENDS,
     LABEL,
-    NUMBER_VALUE,
+    NO_COMMA,
+    ROUNDS,
     SPAN,
     TEXT,
     Key,
@@ -32,10 +33,10 @@ RECORD = Takes(
     {
         "type": "string",
         "pattern": r"^\s*(all\s*$|every\s+\S)",
-        "not": {"pattern": "[0-9],[0-9]"},
+        "not": NO_COMMA,
     },
 )
-COUNTER_NAME = r"^[A-Za-z_]\w*$"
+PAIRS = ("each", "total")
 
 PROTOCOL: Keys = {
     "name": Key(TEXT, "The protocol's name; runs are named after it.", required=True),
@@ -107,14 +108,14 @@ SWEEP_KEYS: Keys = {
         required=True,
     ),
     "rate": Key(value("a voltage per time"), "How fast, without sign.", required=True),
-    "cycles": Key(NUMBER_VALUE, "How often it goes through the corners (default: 1)."),
+    "cycles": Key(COUNT, "How often it goes through the corners (default: 1)."),
     "step": Key(value("a voltage"), "The height of a stair (default: 1 mV)."),
     "until": Key(ENDS, "What ends it before its last corner."),
 }
 IMPEDANCE_KEYS: Keys = {
     "from": Key(value("a frequency"), "The first, highest frequency.", required=True),
     "to": Key(value("a frequency"), "The last, lowest frequency.", required=True),
-    "points_per_decade": Key(NUMBER_VALUE, "Frequencies per decade (default: 10)."),
+    "points_per_decade": Key(COUNT, "Frequencies per decade (default: 10)."),
     "amplitude": Key(
         value("a voltage or a current"),
         "The excitation's amplitude (peak): a voltage about the present one, or a current.",
@@ -122,9 +123,7 @@ IMPEDANCE_KEYS: Keys = {
     ),
 }
 REPEAT_KEYS: Keys = {
-    "times": Key(
-        NUMBER_VALUE.but("a number of rounds, `as NAME` for a counter"), "The most rounds."
-    ),
+    "times": Key(ROUNDS, "The most rounds; `as NAME` names a counter."),
     "until": Key(CONDITION, "Leaves the loop when it holds after a round."),
 }
 
@@ -157,4 +156,3 @@ BESIDE: Keys = {
     "class": Key(one_of(CLASSES), "What its cycles are for; means and detectors know it."),
     "pair": Key(one_of(PAIRS), "A CE for each cycle, or one for the group's totals."),
 }
-ANY = ANY_VALUE

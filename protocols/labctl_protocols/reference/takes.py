@@ -9,14 +9,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labctl_protocols.quantities import UNITS, Dimensions
+from labctl_protocols.quantities import TEMPERATURE, UNITS, VOLTAGE, Dimensions
 
 Schema = dict[str, Any]
 NOT_EMPTY = r"\S"
 HAS_UNIT = r"[A-Za-z%$\u00b5\u03bc\u03a9\u2126]"
 """A letter, a percent sign or a parameter: a plain number has none."""
 DECIMAL_COMMA = r"[0-9],[0-9]"
-NUMBER = r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+NO_COMMA: Schema = {"type": "string", "pattern": DECIMAL_COMMA}
+"""What a value is not."""
+NUMBER = r"([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+SIGNED = (VOLTAGE, TEMPERATURE)
+"""What a cell record may have below zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +52,34 @@ LABEL = Takes("a label", {"type": ["string", "integer"], "pattern": r"^[\w-]+$"}
 
 def value(words: str) -> Takes:
     """A value with its unit, or an expression of such values."""
-    schema = {"type": "string", "pattern": HAS_UNIT, "not": {"pattern": DECIMAL_COMMA}}
+    schema = {"type": "string", "pattern": HAS_UNIT, "not": NO_COMMA}
     return Takes(words, schema)
 
 
-NUMBER_VALUE = Takes(
-    "a plain number",
-    {"type": ["string", "number"], "pattern": NOT_EMPTY, "not": {"pattern": DECIMAL_COMMA}},
+COUNT = Takes(
+    "a whole number",
+    {
+        "type": ["string", "integer"],
+        "minimum": 1,
+        "pattern": r"^\s*(?!-|[0-9]*\.[0-9]|0\s*$)\S",
+        "not": NO_COMMA,
+    },
+)
+ROUNDS = Takes(
+    "`NUMBER [as NAME]`",
+    {
+        "type": ["string", "integer"],
+        "minimum": 0,
+        "pattern": r"^\s*(?!-|[0-9]+\.[0-9])\S",
+        "not": {"type": "string", "pattern": rf"{DECIMAL_COMMA}|^\s*[0-9]+ ?[a-zA-Z]+\s*$"},
+    },
 )
 ANY_VALUE = Takes(
     "a value",
     {
         "type": ["string", "number"],
         "pattern": NOT_EMPTY,
-        "not": {"type": "string", "pattern": DECIMAL_COMMA},
+        "not": NO_COMMA,
     },
 )
 CONDITION = Takes(
@@ -69,7 +87,7 @@ CONDITION = Takes(
     {
         "type": "string",
         "pattern": r"[<>=!]|\b(and|or|not)\b",
-        "not": {"pattern": DECIMAL_COMMA},
+        "not": NO_COMMA,
     },
 )
 ENDS = Takes(
@@ -77,21 +95,20 @@ ENDS = Takes(
     {
         "type": "string",
         "pattern": rf"^(?!\s*until\b).*{HAS_UNIT}",
-        "not": {"pattern": DECIMAL_COMMA},
+        "not": NO_COMMA,
     },
 )
 DRIVE = Takes(
     "`VALUE until ENDS [then hold until ENDS]`",
-    {"type": "string", "pattern": r"\S\s+until\s+\S", "not": {"pattern": DECIMAL_COMMA}},
+    {"type": "string", "pattern": r"\S\s+until\s+\S", "not": NO_COMMA},
 )
-SPAN = Takes(
-    "`low .. high`", {"type": "string", "pattern": r"\.\.", "not": {"pattern": DECIMAL_COMMA}}
-)
+SPAN = Takes("`low .. high`", {"type": "string", "pattern": r"\.\.", "not": NO_COMMA})
 
 
 def one_of(words: Collection[str]) -> Takes:
     """One of some words."""
-    return Takes(" or ".join(f"`{word}`" for word in words), {"enum": list(words)})
+    first, last = [f"`{word}`" for word in words][:-1], list(words)[-1]
+    return Takes(f"{', '.join(first)} or `{last}`", {"enum": list(words)})
 
 
 def mapping(name: str, words: str) -> Takes:
@@ -124,4 +141,5 @@ def quantity_pattern(dimensions: Dimensions) -> str:
     """A literal quantity as a regular expression that JavaScript knows too."""
     units = [re.escape(text) for text, unit in UNITS.items() if unit.dimensions == dimensions]
     listed = "|".join(sorted(units, key=len, reverse=True)).replace("u", "[u\u00b5\u03bc]")
-    return rf"({NUMBER} ?({listed}){'|C/[0-9.]+' if 'C' in units else ''})"
+    sign = "-?" if dimensions in SIGNED else ""
+    return rf"({sign}{NUMBER} ?({listed}){'|C/[0-9.]+' if 'C' in units else ''})"

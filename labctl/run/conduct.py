@@ -14,6 +14,7 @@ from labctl.journal.clock import host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
 from labctl.run.clock import host_speed, new_loop
 from labctl.run.ending import broker_of, finish
+from labctl.run.hearing import new_engine
 from labctl.run.journalling import journal_writer
 from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
@@ -22,13 +23,12 @@ from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
 from labctl.run.safe import safe_within_s
 from labctl.run.stops import Stops
 from labctl.run.watch import ProgressWatch, Teller
-from labctl.twin import Twin, make_twin
+from labctl.twin import Twin, make_twins
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
 from labctl_drivers.vocabulary import Opened
 from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
-from labctl_protocols.engine import Engine
 from labctl_protocols.plan import MAIN, Plan
 
 SIMULATED_FIRMWARE = "-sim"
@@ -100,15 +100,19 @@ def twins_of(request: RunRequest) -> dict[str, Twin]:
     """The simulated instruments of a bench in memory, by terminal; none of another bench."""
     if not request.bench.is_in_memory(request.channels[MAIN]):
         return {}
-    instrument = request.bench.instrument_of(request.channels[MAIN])
-    twin = make_twin(
-        instrument,
+    for role, name in request.channels.items():
+        if not request.bench.is_in_memory(name):
+            raise BenchError(f"{name} ({role}) is not in memory, as the main terminal's channel is")
+    instruments = {
+        role: request.bench.instrument_of(name) for role, name in request.channels.items()
+    }
+    return make_twins(
+        instruments,
         request.cell,
         model=request.model,
         parameters=request.model_parameters,
         seed=request.seed,
     )
-    return {MAIN: twin}
 
 
 async def _open(
@@ -143,10 +147,12 @@ async def _drive(
     start_unix, begin_s = time.time(), loop.time()
     run_id = journals.new_run_id(ready.plan.name, start_unix)
     folder = request.data / run_id
+    ratings = {role: channel.ratings for role, channel in ready.channels.items()}
     manifest = manifest_of(
         request,
         ready.plan,
         ready.opened,
+        ratings,
         run=run_id,
         start_unix=start_unix,
         simulated=ready.simulated,
@@ -154,8 +160,7 @@ async def _drive(
     )
     real_time = ready.speed == 1.0 and ready.twin is None
     wall = host_wall(loop.time, begin_s) if real_time else virtual_wall(start_unix)
-    ratings = {role: channel.ratings for role, channel in ready.channels.items()}
-    engine = Engine(ready.plan, ratings.pop(MAIN), others=ratings)
+    engine = new_engine(ready.plan, ratings)
     journal = journals.create(folder, manifest, wall)
     try:
         follower = None if broker is None else mqtt.start(broker, journal)

@@ -87,6 +87,8 @@ SIMULATE: Keys = {
         "Of the model, and `instrument_error` of the instrument.",
     ),
     "seed": Key(PLAIN["whole"], "Seed of what is drawn at random."),
+    "terminal": Key(TEXT, "The cell's terminal that it is at (default: `main`)."),
+    "shares": Key(TEXT, "The instrument whose simulated cell it shares."),
 }
 INSTRUMENT: Keys = {
     "driver": Key(TEXT, "The driver's name; `labctl drivers` lists them.", required=True),

@@ -6,11 +6,11 @@ from typing import Any
 from labctl.export.columns import (
     CLOCK_STEP,
     QUALITIES,
-    RESUMED,
     SKIPPED,
     STEP_TYPES,
     clock_stepped,
 )
+from labctl_protocols.engine.state import RESUMED
 
 Row = dict[str, Any]
 """Values by label: numbers under labels of numbers, text under labels of text, or None."""

@@ -4,6 +4,7 @@ pre-deposition and transfer; science.md §1.1)."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from labctl.journal import Reader, is_live
 from labctl.records.files import id_fault
@@ -16,10 +17,13 @@ from labctl.records.text import (
     notes_of,
     with_pre_plated,
 )
+from labctl.run.sources import plan_of_manifest
+from labctl_drivers.vocabulary import RangeAccuracy
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.engine.ledger import MetalLedger
 from labctl_protocols.engine.state import from_json
 from labctl_protocols.files import cell_from_text
+from labctl_protocols.plan import MAIN
 
 ENDED_WELL = ("completed", "stopped")
 HAS_COLLECTOR = ("half", "anode-free")
@@ -52,12 +56,18 @@ class _Run:
     cell: CellRecord
     fields: Fields
     ledger: MetalLedger
+    accuracy: tuple[RangeAccuracy, ...]
     simulated: bool
     outcome: str
 
     @property
     def deposit_Ah(self) -> float:
         return self.ledger.deposit_As / 3600.0
+
+    def with_doubt(self, name: Literal["deposit", "inventory"], charge_Ah: float) -> str:
+        """A charge of the ledger with its uncertainty (k = 2)."""
+        doubt_mAh = self.ledger.uncertainty_As(name, self.accuracy) / 3.6
+        return f"{charge_text(charge_Ah)} ± {doubt_mAh:.2g} mAh (k = 2)"
 
 
 def record_after(folder: Path, like: Like | None, cell_id: str | None, force: bool) -> After:
@@ -114,6 +124,7 @@ def _read(folder: Path, force: bool) -> _Run:
         cell=cell_from_text(text, name),
         fields=fields_of(text, name),
         ledger=from_json(checkpoint[1]).ledger,
+        accuracy=plan_of_manifest(manifest).ratings[MAIN].current_ranges,
         simulated=bool(manifest["simulated"]),
         outcome=outcome,
     )
@@ -125,16 +136,23 @@ def _goes_on(run: _Run) -> tuple[Fields, list[str]]:
     if run.cell.kind == "half":
         history = dict(_mapping(fields, "history"))
         history.pop("pre_plated", None)
-        if run.deposit_Ah > LEAST_Ah:
-            history["pre_plated"] = charge_text(run.deposit_Ah)
         fields["history"] = history
-        return fields, [f"pre_plated: {history.get('pre_plated', 'none, the collector is bare')}"]
+        if run.deposit_Ah <= LEAST_Ah:
+            return fields, ["pre_plated: none, by the ledger the collector is bare"]
+        history["pre_plated"] = charge_text(run.deposit_Ah)
+        fields["notes"] = [*notes_of(fields), _plated_note(run)]
+        return fields, [f"pre_plated: {run.with_doubt('deposit', run.deposit_Ah)}"]
     left_As = run.ledger.inventory_As
     if left_As is None:
         return fields, ["the record gives no inventory"]
-    left = charge_text(max(0.0, left_As / 3600.0))
-    fields["inventory"] = left
-    return fields, [f"inventory: {left}, of {charge_text(run.cell.inventory_Ah or 0.0)} before"]
+    left_Ah = max(0.0, left_As / 3600.0)
+    fields["inventory"] = charge_text(left_Ah)
+    before = charge_text(run.cell.inventory_Ah or 0.0)
+    return fields, [f"inventory: {run.with_doubt('inventory', left_Ah)}, of {before} before"]
+
+
+def _plated_note(run: _Run) -> str:
+    return f"on the collector after {run.id}: {run.with_doubt('deposit', run.deposit_Ah)}"
 
 
 def _transferred(run: _Run, like: Like) -> tuple[Fields, list[str]]:
@@ -144,8 +162,11 @@ def _transferred(run: _Run, like: Like) -> tuple[Fields, list[str]]:
     if run.cell.collector is not None:
         fields["collector"] = run.cell.collector
     fields = with_pre_plated(fields, like.record, run.deposit_Ah)
-    fields["notes"] = [f"the collector of {run.cell.id} in a cell like {like.name}"]
-    told = [f"pre_plated: {charge_text(run.deposit_Ah)}, plated in {run.id} by its ledger"]
+    fields["notes"] = [
+        f"the collector of {run.cell.id} in a cell like {like.name}",
+        _plated_note(run),
+    ]
+    told = [f"pre_plated: {run.with_doubt('deposit', run.deposit_Ah)}"]
     if "inventory" in fields:
         told.append(
             f"inventory: {fields['inventory']}, of which the cathode holds "

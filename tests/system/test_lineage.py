@@ -1,5 +1,7 @@
 """Metal plated in one run is what the next run's cell begins with."""
 
+import math
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -188,5 +190,10 @@ def test_what_says_nothing_of_its_cell_is_refused(
     asked = ["cells", "after", str(plated.folder), "-o", str(out)]
     assert run_command(asked) == 0
     assert "pre_plated: 0.565" in capsys.readouterr().out
+    # by hand: 0.5655 mA for 3600 s on the 2450's 1 mA range, ±(0.02 % + 60 nA), 0.44 of it, twice
+    limits_mAh = math.hypot(2e-4 * 0.5655, 60e-6)
+    found = re.search(r"± (\S+) mAh \(k = 2\)", out.read_text())
+    assert found is not None
+    assert float(found[1]) == pytest.approx(2 * 0.4398 * limits_mAh, rel=0.1)
     assert run_command(asked) == 2
     assert "x.yaml is there already" in capsys.readouterr().err

@@ -45,6 +45,8 @@ def record_text(fields: Mapping[str, Plain]) -> str:
     if unknown:
         raise ValueError(f"no fields of a cell record: {', '.join(sorted(unknown))}")
     ordered = {name: fields[name] for name in ORDER if name in fields}
+    if isinstance(ordered.get("notes"), list):
+        ordered["notes"] = _Lines(notes_of(fields))
     return yaml.dump(
         ordered,
         Dumper=_Quoting,
@@ -64,7 +66,16 @@ def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
+class _Lines(list[Plain]):
+    """A list with an item on each line."""
+
+
+def _lines_node(dumper: yaml.SafeDumper, lines: _Lines) -> yaml.SequenceNode:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", lines, flow_style=False)
+
+
 _Quoting.add_representer(str, _text_node)
+_Quoting.add_representer(_Lines, _lines_node)
 
 
 def checked(fields: Mapping[str, Plain], file: str) -> tuple[str, CellRecord]:

@@ -1,6 +1,7 @@
 """JSON Schemas (draft 7) of protocols and cell records, for editors: completion, and red lines
 under what cannot be."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from labctl_protocols import library
@@ -136,7 +137,7 @@ def step_schema(routines: Mapping[str, Routine]) -> Schema:
     properties: Schema = {
         name: {
             **described(verb.takes.schema, f"{verb.meaning} Takes {verb.takes.words}."),
-            "examples": [verb.example],
+            "examples": re.findall(rf"^- {name}: ([^{{\n]+)$", verb.example, re.MULTILINE),
         }
         for name, verb in VERBS.items()
     }
@@ -147,7 +148,8 @@ def step_schema(routines: Mapping[str, Routine]) -> Schema:
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "anyOf": [{"required": [verb]} for verb in verbs],
+        # a step without verb; a misspelt one is an additional property, and that is said already
+        "not": {"propertyNames": {"enum": list(keys.BESIDE)}},
         "allOf": [_alone(verb, PARSED_BESIDE.get(verb, ())) for verb in verbs],
     }
 

@@ -30,9 +30,14 @@ class Takes:
     words: str
     schema: Schema
 
+    def __post_init__(self) -> None:
+        if "pattern" in self.schema:
+            # VS Code says this in place of a regular expression; other programs pass over it
+            self.schema["patternErrorMessage"] = f"Takes {self.words}."
+
     def but(self, words: str) -> "Takes":
         """The same to an editor, in other words."""
-        return replace(self, words=words)
+        return replace(self, words=words, schema=dict(self.schema))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,19 +37,23 @@ def schema(
         labctl schema protocol --routines routines -o protocol.schema.json
     """
     from labctl.bench.reference import bench_schema
+    from labctl_protocols.problems import Problems
     from labctl_protocols.reference.schema import (
         Routine,
         cell_schema,
         protocol_schema,
         routine_schema,
     )
+    from labctl_protocols.yaml12 import read_text
 
     if routines is not None and not routines.is_dir():
         raise Refused(f"--routines {routines}: there is no such folder")
-    own = [
-        Routine(path.stem, path.as_posix(), path.read_text("utf-8-sig"))
-        for path in sorted([] if routines is None else routines.glob("*.yaml"))
-    ]
+    own = []
+    problems = Problems()
+    for path in sorted([] if routines is None else routines.glob("*.yaml")):
+        text = read_text(path, problems)
+        problems.raise_if_any()
+        own.append(Routine(path.stem, path.as_posix(), text or ""))
     makers = {
         "protocol": lambda: protocol_schema(own),
         "routine": lambda: routine_schema(own),

@@ -11,7 +11,7 @@ from labctl.records.table import NUMBER, Column, Table, TableRow, number_in
 from labctl.records.text import Fields, Plain, checked, notes_of, with_pre_plated
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.problems import ProtocolError
-from labctl_protocols.quantities import UNITS, Quantity, to_si
+from labctl_protocols.quantities import UNITS, VOLTAGE, Quantity, to_si
 
 NOT_ALIKE = ("id", "title", "source", "history", "notes")
 """What belongs to one cell alone, and never to a cell that is like it."""
@@ -100,6 +100,10 @@ class RowReader:
         if own and meaning.unit and own != meaning.unit:
             text = f"the cell says `{own}`, the header `{meaning.unit}`"
         text = text or wrong_unit(meaning.name, unit)
+        if value < 0 and QUANTITIES[meaning.name][0] != VOLTAGE:
+            text = text or "cannot be negative"
+        if value == 0 and meaning.name == "diameter":
+            text = text or "a disc of no size"
         if text:
             self._refuse(meaning.name, text)
             return None

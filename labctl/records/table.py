@@ -175,7 +175,9 @@ def _is_quantity(cell: str) -> bool:
 
 
 def _short(cell: str) -> str:
-    return cell if len(cell) <= 40 else cell[:39] + "…"
+    """The cell in a message: on one line, and not a whole page of it."""
+    text = " ".join(cell.split())
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _refuse_headers(table: Table) -> None:

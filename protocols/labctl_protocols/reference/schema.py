@@ -4,14 +4,14 @@ under what cannot be."""
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from labctl_protocols import library
+from labctl_protocols import fields, library
 from labctl_protocols.control import BESIDE as PARSED_BESIDE
 from labctl_protocols.problems import Problems
 from labctl_protocols.reference import keys, records
 from labctl_protocols.reference.takes import ANY_VALUE, Key, Keys, Schema
 from labctl_protocols.reference.verbs import VERBS
 from labctl_protocols.routines import KEYS as ROUTINE_KEYS
-from labctl_protocols.routines import REQUIRED
+from labctl_protocols.routines import REQUIRED, parameter_entries
 from labctl_protocols.yaml12 import Mapping as YamlMapping
 from labctl_protocols.yaml12 import Scalar, compose
 
@@ -24,21 +24,22 @@ PARAMETERS: Schema = {
 
 
 class Routine:
-    """A routine as an editor needs it: title, and parameters with their own values as text."""
+    """A routine as an editor needs it: title, and parameters with their own values as text.
+
+    Raises ProtocolError for what is no routine.
+    """
 
     def __init__(self, name: str, file: str, text: str) -> None:
-        root = compose(text, file, Problems())
-        if not isinstance(root, YamlMapping):
-            raise ValueError(f"{file}: no routine")
+        problems = Problems()
+        root = compose(text, file, problems)
+        mapping = None if root is None else fields.as_mapping(root, "a routine", problems)
+        entries = () if mapping is None else parameter_entries(mapping, problems)
+        problems.raise_if_any()
         self.name = name
-        self.title = _text(root, "title")
-        self.source = _text(root, "source")
-        entry = root.get("parameters")
-        inner = entry.value if entry is not None else None
+        self.title = _text(mapping, "title")
+        self.source = _text(mapping, "source")
         self.parameters = {
-            each.key.text: each.value.text
-            for each in (inner.entries if isinstance(inner, YamlMapping) else ())
-            if isinstance(each.value, Scalar)
+            each.key.text: each.value.text for each in entries if isinstance(each.value, Scalar)
         }
 
     @property
@@ -47,8 +48,8 @@ class Routine:
         return [name for name, text in self.parameters.items() if text == REQUIRED]
 
 
-def _text(root: YamlMapping, name: str) -> str:
-    entry = root.get(name)
+def _text(root: YamlMapping | None, name: str) -> str:
+    entry = None if root is None else root.get(name)
     return entry.value.text if entry is not None and isinstance(entry.value, Scalar) else ""
 
 

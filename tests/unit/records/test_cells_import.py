@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from labctl.cli.app import run_command
 from labctl.records.batch import Batch, like_cell, read_batch
@@ -149,6 +151,10 @@ REFUSED = [
     ("id,kind\nc1,hlaf\n", "row 2, column B .*did you mean `half`"),
     ("id,capacity / mAh/g\nc1,100\n", "row 2, column B .*`active_mass`"),
     ("id,low voltage / V\nc1,0\n", "two ends"),
+    ("id,diameter / mm\nc1,-12\n", "row 2, column B .*cannot be negative"),
+    ("id,diameter / mm\nc1,0\n", "row 2, column B .*no size"),
+    ("id,capacity / mAh\nc1,-1\n", "row 2, column B .*cannot be negative"),
+    ("id,area / cm2\nc1,1e400\n", "row 2, column B .*"),
     ("id,foil mass / mg\nc1,1\n", "without a `cathode mass`"),
     ("id,metal / g\nc1,Na\n", "a unit on `metal`"),
     ("id;a\tb\nc1;x\n", "which one separates"),
@@ -167,6 +173,29 @@ def test_what_cannot_be_told_is_refused_at_its_place(
     with pytest.raises(TableError, match=says) as caught:
         batch_of(tmp_path, text)
     assert all("coins.csv: " in line for line in caught.value.lines)
+
+
+PIECES = [
+    *("id", "area / cm2", "c1", "1,131", "1.131", "mAh", "cathode mass / mg", "kind", "half"),
+    *(",", ";", "\t", "\n", "\r\n", '"', "=", "-", "/", "(", ")", "_", "%", " "),
+    *("µ", "\x00", "\ufeff"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join) | st.text() | st.binary())
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_table_gives_records_or_says_why_not(tmp_path: Path, text: str | bytes) -> None:
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    made, lines = 0, [""]
+    try:
+        made = len(batch_of(tmp_path, data).made)
+    except TableError as error:
+        lines = error.lines
+    assert bool(made) is (lines == [""])
+    assert lines
+    assert all("\n" not in line for line in lines)
 
 
 def test_all_mistakes_are_told_at_once_and_nothing_is_written(

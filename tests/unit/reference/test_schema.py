@@ -182,6 +182,27 @@ def test_own_routines_are_verbs_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not validator("protocol").is_valid({"name": "x", "steps": [{"wake_up": {"j": "1 mA"}}]})
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"- rest: 1 h\n", "1:1: a routine is a list"),
+        (b"name: x\nname: y\n", "2:1: `name` stands twice"),
+        (b"name: \xff\n", "not UTF-8"),
+        (b"parameters: 1 h\n", "`parameters` is `1 h`"),
+        (b"", "empty"),
+    ],
+)
+def test_what_is_no_routine_is_told_in_a_line(
+    text: bytes, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.yaml").write_bytes(text)
+    assert run_command(["schema", "protocol", "--routines", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert says in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+
+
 @pytest.mark.parametrize("what", ["protocol", "routine", "cell", "bench"])
 def test_the_command_prints_a_schema(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["schema", what]) == 0

@@ -17,7 +17,7 @@ from labctl.records.text import (
     notes_of,
     with_pre_plated,
 )
-from labctl.run.sources import plan_of_manifest
+from labctl.run.sources import ratings_of_manifest
 from labctl_drivers.vocabulary import RangeAccuracy
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.engine.ledger import MetalLedger
@@ -124,7 +124,7 @@ def _read(folder: Path, force: bool) -> _Run:
         cell=cell_from_text(text, name),
         fields=fields_of(text, name),
         ledger=from_json(checkpoint[1]).ledger,
-        accuracy=plan_of_manifest(manifest).ratings[MAIN].current_ranges,
+        accuracy=ratings_of_manifest(manifest)[MAIN].current_ranges,
         simulated=bool(manifest["simulated"]),
         outcome=outcome,
     )

@@ -39,8 +39,8 @@ CYCLE = """\
 name: cycle
 limits: {voltage: 1.7 V .. 4.0 V, current: 5 mA}
 steps:
-  - charge: C/5 until 3.8 V or 12 h
-  - discharge: C/5 until 2 V or 12 h
+  - charge: C/2 until 3.8 V or 12 h
+  - discharge: C/2 until 2 V or 12 h
 """
 
 

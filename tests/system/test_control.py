@@ -306,7 +306,7 @@ def test_yes_answers_by_itself(tmp_path: Path) -> None:
 
 def test_continue_answers_and_virtual_time_waits_for_it(tmp_path: Path) -> None:
     run = start(tmp_path, ASKING, speed="max")
-    run.wait_for("Is the cell in its holder? (Enter, or labctl continue ")
+    run.wait_for("asks: Is the cell in its holder?")
     assert "asking" in labctl(run, "runs").stdout
     assert labctl(run, "continue", run.folder.name).returncode == 0
     code, errors = run.ended()

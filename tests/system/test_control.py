@@ -85,6 +85,7 @@ def start(folder: Path, text: str, *more: str, speed: str = "100x") -> Running:
 def long(tmp_path: Path) -> Iterator[Running]:
     run = start(tmp_path, LONG)
     run.wait_for(".plate")
+    run.until("step_started")
     yield run
     if run.process.poll() is None:
         run.process.kill()

@@ -13,6 +13,9 @@ _PLAIN = {
     "resistance": {"ohm": "ohm", "Ohm": "ohm", "Ω": "ohm", "mohm": "mohm", "mΩ": "mohm"},
     "current": _CURRENTS,
     "capacity": _CHARGES,
+    "scan rate": {"V/s": "V/s", "mV/s": "mV/s", "uV/s": "uV/s", "µV/s": "uV/s"},
+    "frequency": {"Hz": "Hz", "mHz": "mHz", "kHz": "kHz", "MHz": "MHz"},
+    "amplitude": {"V": "V", "mV": "mV", **_CURRENTS},
 }
 
 
@@ -81,7 +84,7 @@ def _amount(value: float, unit: str, kind: str, node: Node, ctx: Context) -> str
     known = _PLAIN.get(kind, {})
     if unit in known:
         return f"{number_text(value)} {known[unit]}"
-    ctx.wrong(node.where, f"{node.path}: `{unit}` is no unit of a {kind}")
+    ctx.wrong(node.where, f"{node.path}: `{unit}` is no unit of {kind}")
     return None
 
 

@@ -14,6 +14,7 @@ ENDINGS: Mapping[str, str] = {
     "biologic": ".mps",
     "pybamm": ".json",
 }
+VOLTAGES = ("until_voltage_V", "voltage_V", "start_voltage_V", "end_voltage_V")
 RANGES_V = ((0.0, 5.0), (-5.0, 5.0), (0.0, 10.0), (-10.0, 10.0))
 
 
@@ -55,6 +56,8 @@ def _biologic(protocol: Cycling) -> str:
         per_hour = getattr(step, "until_rate_C", None)
         final = getattr(step, "until_current_mA", None)
         _whole(f"step {number}", "mA", per_hour * capacity if per_hour else final, within=0.01)
+        if step.step == "impedance_spectroscopy":
+            _whole_spectrum(f"step {number}", step)
     return str(protocol.to_biologic_mps(range_V=_range(protocol)))
 
 
@@ -66,12 +69,30 @@ def _whole(what: str, unit: str, value: float | None, within: float = 1e-6) -> N
         raise ValueError(f"a BioLogic file has three decimals: {what} has {value:g} {unit}")
 
 
+def _whole_spectrum(what: str, step: Cycling) -> None:
+    """The package writes no frequency at all below 1 mHz."""
+    for frequency in (step.start_frequency_Hz, step.end_frequency_Hz):
+        if frequency < 1e-3:
+            raise ValueError(f"a BioLogic file has no frequency below 1 mHz: {what}")
+        _whole_in_its_unit(what, frequency, {"kHz": 1e3, "Hz": 1.0, "mHz": 1e-3})
+    _whole_in_its_unit(what, step.amplitude_V, {"V": 1.0, "mV": 1e-3, "uV": 1e-6})
+    _whole_in_its_unit(what, step.amplitude_mA, {"mA": 1.0, "uA": 1e-3})
+
+
+def _whole_in_its_unit(what: str, value: float | None, units: Mapping[str, float]) -> None:
+    """It takes the largest unit of which there is at least one, else the smallest."""
+    if value is not None:
+        smallest = list(units.items())[-1]
+        unit, size = next((each for each in units.items() if value >= each[1]), smallest)
+        _whole(what, unit, value / size)
+
+
 def _range(protocol: Cycling) -> tuple[float, float]:
     """The smallest range of the instrument that holds the limits and every step."""
     safety = protocol.safety
     values = [safety.max_voltage_V, safety.min_voltage_V]
     for step in protocol.method:
-        values += [getattr(step, "until_voltage_V", None), getattr(step, "voltage_V", None)]
+        values += [getattr(step, name, None) for name in VOLTAGES]
     known = [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     for span in RANGES_V:

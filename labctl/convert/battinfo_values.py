@@ -103,7 +103,8 @@ def _termination(node: Node, verb: str, ctx: Context) -> str | None:
     kind, way = text(node.get("quantity"), ctx), text(node.get("direction"), ctx)
     value = number(node.get("value"), ctx)
     if kind not in ("voltage", "current", "c_rate", "capacity", "duration") or value is None:
-        ctx.wrong(node.where, f"{node.path}: no quantity, or no value")
+        what = f"`{kind}` ends no step in labctl" if value is not None else "no value"
+        ctx.wrong(node.where, f"{node.path}: {what}")
         return None
     amount = _amount(value, text(node.get("unit"), ctx), kind, node, ctx)
     if amount is None:

@@ -14,7 +14,6 @@ ENDINGS: Mapping[str, str] = {
     "biologic": ".mps",
     "pybamm": ".json",
 }
-VOLTAGES = ("until_voltage_V", "voltage_V", "start_voltage_V", "end_voltage_V")
 RANGES_V = ((0.0, 5.0), (-5.0, 5.0), (0.0, 10.0), (-10.0, 10.0))
 
 
@@ -92,7 +91,7 @@ def _range(protocol: Cycling) -> tuple[float, float]:
     safety = protocol.safety
     values = [safety.max_voltage_V, safety.min_voltage_V]
     for step in protocol.method:
-        values += [getattr(step, name, None) for name in VOLTAGES]
+        values += [getattr(step, "until_voltage_V", None), getattr(step, "voltage_V", None)]
     known = [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     for span in RANGES_V:

@@ -99,7 +99,8 @@ UP = {"start_voltage": q(3, "V"), "end_voltage": q(4.3, "V")}
 SCANS = [
     # the importer says `charge` of every scan: its voltages count
     (step("scan", "charge", (end("voltage", 0.0, "V", "below"),), start_voltage=q(4.3, "V"),
-          end_voltage=q(0.0, "V"), scan_rate_mV_per_s=q(0.1, "mV/s")), "{from: 4.3 V, to: 0 V, rate: 0.1 mV/s}", 1e-4),
+          end_voltage=q(0.0, "V"), scan_rate_mV_per_s=q(0.1, "mV/s")),
+     "{from: 4.3 V, to: 0 V, rate: 0.1 mV/s}", 1e-4),
     (step("scan", "charge", (end("voltage", 4.3, "V", "above"),), scan_rate=q(100, "uV/s"), **UP),
      "{from: 3 V, to: 4.3 V, rate: 100 uV/s}", 1e-4),
     (step("scan", "charge", (end("voltage", 4300, "mV", "above"),), scan_rate=q(0.001, "V/s"),

@@ -17,6 +17,7 @@ from labctl_protocols.decisions import (
     Heard,
     Operator,
     Outcome,
+    Revision,
     Row,
     Safe,
     Safed,
@@ -42,6 +43,7 @@ from labctl_protocols.engine.detect.seen import Seen
 from labctl_protocols.engine.ends import Progress, Sample
 from labctl_protocols.engine.judge import Errors
 from labctl_protocols.engine.names import RunNames
+from labctl_protocols.engine.revision import revise
 from labctl_protocols.engine.sampling import LastRow, is_recorded
 from labctl_protocols.engine.state import RunState, StepState, fresh_state, row_of
 from labctl_protocols.engine.view import View, enclosing_limits, view_of
@@ -74,7 +76,7 @@ class Engine:
         self._ratings = {MAIN: ratings, **(others or {})}
         self._pending: list[tuple[str, Callable[[], dict[str, object]]]] = []
         self._view: View | None = None
-        self._viewed = 0
+        self._viewed: tuple[Plan, int] | None = None
         self._drives_next = False
         self._events: list[Event] = []
         self._rows: list[Row] = []
@@ -106,7 +108,7 @@ class Engine:
                 if self.state.phase in ("switching", "opening"):
                     return self._on_opened(heard)
                 return self._on_off(heard)
-            case Operator(time_s):
+            case Operator(time_s) | Revision(time_s):
                 return self._on_operator(heard)
             case Waited(time_s):
                 self.state.now_s = max(self.state.now_s, time_s)
@@ -143,9 +145,11 @@ class Engine:
             operator.is_off(self)
         return self._answer(None, boundary=True)
 
-    def _on_operator(self, said: Operator) -> Answer:
+    def _on_operator(self, said: Operator | Revision) -> Answer:
         self.state.now_s = max(self.state.now_s, said.time_s)
-        if operator.heard(self, said):
+        if isinstance(said, Revision):
+            revise(self, said)
+        elif operator.heard(self, said):
             walk_on(self)
         # whoever was waiting for a reading has one now, which is never wrong
         return self._answer(said.time_s, boundary=True)
@@ -167,9 +171,8 @@ class Engine:
             if looking.is_the_cell(self, reading):
                 walk_on(self)
         elif state.phase == "open_circuit":
-            if not looking.is_there(self, reading):
-                return self._answer(None)
-            if not (driving.drive(self) if self._is_fresh else operator.drive_again(self)):
+            again = operator.drive_again if not self._is_fresh else driving.drive
+            if looking.is_there(self, reading) and not again(self):
                 walk_on(self)
         elif state.phase == "confirming":
             state.open_circuit_V = reading.voltage_V
@@ -193,7 +196,6 @@ class Engine:
             return self._answer(None)
         watch.on_reading(self, step, reading, errors)
         if self._halted is not None:
-            self._record(reading, force=True)
             return self._answer(None)
         return self._go_on_or_end(step, reading, view, now, errors)
 
@@ -254,6 +256,7 @@ class Engine:
         if step is None or self.state.phase != "running":
             raise RuntimeError("no step is running that could be adjusted")
         self.state.phase = "adjusting"
+        step.stale = False
         self.receive_gap([step.account], step)
         self.apply(setpoint, steps.step_guard(self, step))
 
@@ -344,8 +347,8 @@ class Engine:
 
     def view(self, step: StepState) -> View:
         """The plan's side of this step; worked out once, nothing around it changes meanwhile."""
-        if self._viewed != step.count or self._view is None:
-            self._viewed = step.count
+        if self._view is None or self._viewed != (self.plan, step.count):
+            self._viewed = self.plan, step.count
             self._view = view_of(self.plan, self.nodes, self.state.frames, step)
         return self._view
 

@@ -119,13 +119,15 @@ def test_first_deposit_may_have_a_yield_of_its_own() -> None:
     ),
     metal=st.sampled_from(METALS),
     preplated_Ah=st.sampled_from([0.0, 1e-4, 2e-3]),
-    given_ce=st.booleans(),
+    parameters=st.sampled_from([{}, {"ce": 0.9}, {"dead_fraction": 1.0, "recovery_per_h": 0.5}]),
 )
 def test_every_charge_is_accounted_for(
-    program: list[tuple[float, float]], metal: MetalName, preplated_Ah: float, given_ce: bool
+    program: list[tuple[float, float]],
+    metal: MetalName,
+    preplated_Ah: float,
+    parameters: Mapping[str, float],
 ) -> None:
     size = CellSize("half", metal, preplated_Ah=preplated_Ah)
-    parameters: Mapping[str, float] = {"ce": 0.9} if given_ce else {}
     cell = half(size, parameters, 3)
     passed_Ah = 0.0
     for current_A, dt_s in program:

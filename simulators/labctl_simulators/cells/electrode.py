@@ -190,7 +190,7 @@ class Electrode:
         left_s = dt_s
         while left_s > 0.0:
             if self.bare:
-                left_s -= self._move_surface(left_s, current_A, slope_S)
+                left_s -= self._move_bare(left_s, current_A, slope_S)
             else:
                 left_s -= self._move_metal(left_s, current_A)
         self._lag_A = current_A + (self._lag_A - current_A) * exp(-dt_s / self._make.diffusion_s)
@@ -226,6 +226,21 @@ class Electrode:
     def _leak_A(self) -> float:
         """What the bare surface itself draws on its way to its rest potential."""
         return self._capacity_F / REST_S * (self._surface_V - self._rest_V)
+
+    def _gain_A(self, current_A: float) -> float:
+        """Metal that a current leaves, before self-discharge."""
+        kept_A = current_A * self._yield if current_A > 0.0 else current_A
+        return kept_A - self._corrosion_A
+
+    def _move_bare(self, left_s: float, current_A: float, slope_S: float) -> float:
+        """As the surface moves; but what corrosion eats at once does not move it."""
+        if current_A <= 0.0 or self._gain_A(current_A) >= 0.0:
+            return self._move_surface(left_s, current_A, slope_S)
+        used_s = self._move_surface(left_s, 0.0, slope_S)
+        eaten_Ah = current_A * used_s / 3600.0
+        self.plated_Ah += eaten_Ah
+        self.corroded_Ah += eaten_Ah
+        return used_s
 
     def _move_surface(self, left_s: float, current_A: float, slope_S: float) -> float:
         """Charge or discharge the bare surface up to its next edge; gives the time used.
@@ -321,20 +336,18 @@ class Electrode:
         if current_A > 0.0 and self._stripped_since_Ah > 0.0:
             self._begin_plating()
         before_Ah, least_Ah = self.metal_Ah, BARE_BELOW * self._depletion_Ah
-        if current_A <= 0.0 and before_Ah <= least_Ah:
+        gain_A = self._gain_A(current_A)
+        may_end = current_A <= 0.0 or gain_A < 0.0
+        if may_end and before_Ah <= least_Ah:
             self._uncover(current_A)
             return 0.0
-        gain_A = current_A * self._yield if current_A > 0.0 else current_A
-        gain_A -= self._corrosion_A
         used_s = left_s
         after_Ah = self._metal_after(used_s, gain_A)
-        if after_Ah < least_Ah and current_A <= 0.0:
+        if may_end and after_Ah < least_Ah:
             used_s = min(left_s, self._time_to_metal(least_Ah, gain_A))
             after_Ah = least_Ah
-        elif gain_A < 0.0:
-            after_Ah = max(after_Ah, min(before_Ah, least_Ah))
         self._book_metal(before_Ah, after_Ah, current_A * used_s / 3600.0)
-        if current_A <= 0.0 and after_Ah <= least_Ah:
+        if may_end and after_Ah <= least_Ah:
             self._uncover(current_A)
         return used_s
 

@@ -80,7 +80,9 @@ def make_twins(
     draws its own errors. Raises BenchError for what no simulator or model knows, and for a role
     whose terminals the model has not.
     """
-    made = make_cell(instruments[MAIN], cell, model=model, parameters=parameters, seed=seed, now=now)
+    made = make_cell(
+        instruments[MAIN], cell, model=model, parameters=parameters, seed=seed, now=now
+    )
     return {
         role: connect(made, role, instrument, parameters=parameters, seed=seed + place)
         for place, (role, instrument) in enumerate(instruments.items())

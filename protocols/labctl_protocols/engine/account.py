@@ -72,6 +72,20 @@ def coulombic_efficiency(first: Account, second: Account) -> float | None:
     return abs(second.charge_As) / abs(first.charge_As)
 
 
+def charge_uncertainty(account: Account, accuracy: Sequence[RangeAccuracy]) -> float:
+    """Expanded uncertainty (k = 2) of a net charge, A·s: offset, gain by polarity, sampling."""
+    variance = account.variance_As2
+    for range_A, share in account.ranges.items():
+        limits = accuracy_of(range_A, accuracy)
+        for part in (
+            limits.gain * share.positive_As,
+            limits.gain * share.negative_As,
+            limits.offset * share.duration_s,
+        ):
+            variance += (LIMIT_TO_STANDARD * part) ** 2
+    return 2.0 * math.sqrt(variance)
+
+
 def ce_uncertainty(
     first: Account, second: Account, accuracy: Sequence[RangeAccuracy]
 ) -> float | None:

@@ -16,11 +16,16 @@ LOST_CURRENT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A step is over: by an end, or because the current flows against the drive (crossing None)."""
+    """A step is over: by an end; by what `word` says; or because the current flows against the
+    drive (neither)."""
 
     crossing: Crossing | None
     reason: str
     confirm: bool = False
+    word: str = ""
+
+
+SKIPPED = Over(None, "skipped by the operator", word="skipped")
 
 
 def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:
@@ -101,6 +106,8 @@ def step_over(
     errors: tuple[float, float],
 ) -> Over | None:
     """Whether the step ends with this reading, and why."""
+    if step.skip:
+        return SKIPPED
     if step.sign and step.sign * reading.current_A < -2 * errors[1]:
         return Over(None, "the current flows against the drive: the cell is already past the end")
     crossing = first_crossing(until, progress, names) or held_at_target(

@@ -119,7 +119,14 @@ def test_first_deposit_may_have_a_yield_of_its_own() -> None:
     ),
     metal=st.sampled_from(METALS),
     preplated_Ah=st.sampled_from([0.0, 1e-4, 2e-3]),
-    parameters=st.sampled_from([{}, {"ce": 0.9}, {"dead_fraction": 1.0, "recovery_per_h": 0.5}]),
+    parameters=st.sampled_from(
+        [
+            {},
+            {"ce": 0.9},
+            {"dead_fraction": 1.0, "recovery_per_h": 0.5},
+            {"corrosion_first_mA_cm2": 3.0, "corrosion_mA_cm2": 0.5},
+        ]
+    ),
 )
 def test_every_charge_is_accounted_for(
     program: list[tuple[float, float]],

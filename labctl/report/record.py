@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.figures.run_halves import Half, halves_of
 from labctl.journal import Reader, RecordedEvent
-from labctl.report.halves import Half, halves_of
 from labctl.show.figures import Figures, figures_of
 from labctl.show.run import outcome_of
 from labctl.show.values import number, part, text

@@ -9,8 +9,7 @@ from labctl_protocols.decisions import Outcome
 from labctl_protocols.engine import judge
 from labctl_protocols.engine.ends import freeze_targets
 from labctl_protocols.engine.state import StepState, StepType
-from labctl_protocols.plan import TimedNode
-from labctl_protocols.plan import Drive, End, Hold, Rest, Value
+from labctl_protocols.plan import Drive, End, Hold, Rest, TimedNode, Value
 
 if TYPE_CHECKING:
     from labctl_protocols.engine.engine import Engine

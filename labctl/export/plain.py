@@ -1,12 +1,15 @@
 """Tables for people: readings and cycles in mAh and mAh/cm2, for Origin and Excel."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from labctl.export.files import safe_text, target, written_whole
-from labctl.journal import Reader, RecordedEvent, RecordedRow
+from labctl.figures.run_document import area_of, document_of
+from labctl.figures.series import IRREVERSIBLE
+from labctl.journal import Reader, RecordedRow
+from labctl.show.values import Data, number, part, parts
 
 READING_COLUMNS = (
     "time_s", "time_h", "utc", "voltage_V", "current_mA", "current_mA_cm2",
@@ -17,10 +20,19 @@ READING_COLUMNS = (
 HALF_COLUMNS = (
     "kind", "charge_mAh", "charge_mAh_cm2", "energy_mWh", "duration_s", "mean_voltage_V",
 )  # fmt: skip
+CYCLE_FIGURES = (
+    "ce_percent", "u_ce_percent", *IRREVERSIBLE, "retention_percent", "u_retention_percent",
+    "inventory_mAh", "u_inventory_mAh", "inventory_percent", "u_inventory_percent",
+    "energy_efficiency_percent", "voltage_efficiency_percent", "polarisation_V",
+    "polarisation_middle_V", "hysteresis_V", "plating_overpotential_V",
+    "symmetric_overpotential_V", "symmetric_overpotential_early_V",
+    "symmetric_overpotential_middle_V", "symmetric_overpotential_late_V",
+)  # fmt: skip
+"""As `labctl cycles --json` names them."""
 CYCLE_COLUMNS = (
     "cycle", "class", "group", "complete",
     *(f"first_{name}" for name in HALF_COLUMNS), *(f"second_{name}" for name in HALF_COLUMNS),
-    "ce_percent", "u_ce_percent", "flags", "simulated",
+    *CYCLE_FIGURES, "nucleation_overpotential_V", "flags", "simulated",
 )  # fmt: skip
 
 Cells = Sequence[object]
@@ -33,21 +45,21 @@ def export_csv(run: Path, path: Path | None = None) -> Path:
     """
     with Reader(run) as reader:
         manifest = reader.manifest()
-        rows = _reading_rows(reader.readings(), _area_cm2(manifest), bool(manifest["simulated"]))
+        rows = _reading_rows(reader.readings(), area_of(manifest), bool(manifest["simulated"]))
         return _write(target(run, manifest, ".csv", path), READING_COLUMNS, rows)
 
 
 def export_cycles_csv(run: Path, path: Path | None = None) -> Path:
-    """Write the per-cycle table, with CE and its uncertainty (k = 2) in percent.
+    """Write the per-cycle table: what `labctl cycles` tells, with all its uncertainties (k = 2).
 
     Raises JournalError, OSError.
     """
     with Reader(run) as reader:
         manifest = reader.manifest()
-        area_cm2, simulated = _area_cm2(manifest), bool(manifest["simulated"])
-        cycles = (event for event in reader.events() if event.kind == "cycle")
-        rows = (_cycle_cells(event, area_cm2, simulated) for event in cycles)
-        return _write(target(run, manifest, ".cycles.csv", path), CYCLE_COLUMNS, rows)
+        document = document_of(reader, manifest, list(reader.events()))
+    area_cm2, simulated = area_of(manifest), document["simulated"] is True
+    rows = (_cycle_cells(cycle, area_cm2, simulated) for cycle in parts(document, "cycles"))
+    return _write(target(run, manifest, ".cycles.csv", path), CYCLE_COLUMNS, rows)
 
 
 def _write(file: Path, columns: Cells, rows: Iterator[Cells]) -> Path:
@@ -61,18 +73,8 @@ def _write(file: Path, columns: Cells, rows: Iterator[Cells]) -> Path:
     return file
 
 
-def _area_cm2(manifest: Mapping[str, object]) -> float | None:
-    cell = manifest["cell"]
-    area = cell.get("area_cm2") if isinstance(cell, Mapping) else None
-    return float(area) if isinstance(area, int | float) and area > 0 else None
-
-
 def _per(value: float | None, area_cm2: float | None) -> float | None:
     return None if value is None or area_cm2 is None else value / area_cm2
-
-
-def _milli(value: object) -> float | None:
-    return 1e3 * value if isinstance(value, int | float) else None
 
 
 def _reading_rows(
@@ -110,39 +112,32 @@ def _reading_rows(
         )
 
 
-def _cycle_cells(event: RecordedEvent, area_cm2: float | None, simulated: bool) -> Cells:
-    data = event.data
-    flags = data.get("flags")
+def _cycle_cells(cycle: Data, area_cm2: float | None, simulated: bool) -> Cells:
+    flags = cycle["flags"]
     return (
-        data.get("cycle"),
-        data.get("class"),
-        data.get("group"),
-        "yes" if data.get("complete") else "no",
-        *_half_cells(data.get("first"), area_cm2),
-        *_half_cells(data.get("second"), area_cm2),
-        _percent(data.get("ce")),
-        _percent(data.get("u_ce")),
+        cycle["cycle"],
+        cycle["class"],
+        cycle["group"],
+        "yes" if cycle["complete"] else "no",
+        *_half_cells(part(cycle, "first"), area_cm2),
+        *_half_cells(part(cycle, "second"), area_cm2),
+        *(cycle.get(name) for name in CYCLE_FIGURES),
+        part(cycle, "nucleation").get("overpotential_V"),
         "; ".join(map(str, flags)) if isinstance(flags, list) else None,
         _simulated_word(simulated),
     )
 
 
-def _half_cells(half: object, area_cm2: float | None) -> Cells:
-    if not isinstance(half, Mapping):
-        return (None,) * len(HALF_COLUMNS)
-    charge_mAh = _milli(half.get("charge_Ah"))
+def _half_cells(half: Data, area_cm2: float | None) -> Cells:
+    charge_mAh = number(half, "charge_mAh")
     return (
         half.get("kind"),
         charge_mAh,
         _per(charge_mAh, area_cm2),
-        _milli(half.get("energy_Wh")),
+        half.get("energy_mWh"),
         half.get("duration_s"),
         half.get("mean_voltage_V"),
     )
-
-
-def _percent(value: object) -> float | None:
-    return 100.0 * value if isinstance(value, int | float) else None
 
 
 def _simulated_word(simulated: bool) -> str:

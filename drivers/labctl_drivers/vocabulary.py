@@ -10,6 +10,7 @@ from typing import Literal
 Mode = Literal["rest", "current", "voltage"]
 Regulation = Literal["current", "voltage", "unknown"]
 Bounded = Literal["voltage", "current", "charge", "time"]
+Ability = Literal["impedance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,10 @@ class RangeAccuracy:
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """What an instrument's channel can do and how well it measures; ranges in ascending order."""
+    """What an instrument's channel can do and how well it measures; ranges in ascending order.
+
+    `abilities` is what it can do beyond driving and reading.
+    """
 
     low_V: float
     high_V: float
@@ -92,6 +96,7 @@ class Ratings:
     readback: bool
     safe_within_s: float
     reading_time_s: float
+    abilities: frozenset[Ability] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

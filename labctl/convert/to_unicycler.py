@@ -283,6 +283,9 @@ class _Fixed:
     def slope(self, name: str, window_s: float) -> Value:
         return None
 
+    def doubtful(self) -> tuple["_Fixed"]:
+        return (self,)
+
     def held(self, guard: int, now: Value, seconds: float | None, cycles: float | None) -> Value:
         return None
 

@@ -9,20 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labctl_protocols.plan import (
+    Ask,
     Drive,
     End,
-    Exit,
     Expression,
     For,
     Group,
-    Hold,
     If,
-    Mark,
+    Impedance,
     Node,
     Plan,
     Repeat,
     Rest,
-    Stop,
+    Timed,
     Value,
 )
 
@@ -59,6 +58,10 @@ class Known:
     def slope(self, name: str, window_s: float) -> Value:
         """Nothing has been measured."""
         return None
+
+    def doubtful(self) -> Sequence["Known"]:
+        """Upper bounds have no uncertainty of their own."""
+        return (self,)
 
     def held(self, guard: int, now: Value, seconds: float | None, cycles: float | None) -> Value:
         """Nothing has been held."""
@@ -115,10 +118,11 @@ class Walk:
         match node:
             case Drive():
                 return self._drive(node)
-            case Rest():
-                return self._timed(node, 0.0)
-            case Hold():
-                return self._timed(node, self.names.plan.limits.current_A)
+            case Timed():
+                most_A = self.names.plan.limits.current_A
+                return self._timed(node, 0.0 if isinstance(node, Rest | Impedance) else most_A)
+            case Ask():
+                return _bound(node.path, node.timeout_s, 0.0)
             case Group():
                 return self.block(node.steps)
             case Repeat():
@@ -127,11 +131,11 @@ class Walk:
                 return self._for(node)
             case If():
                 return self._if(node)
-            case Mark() | Stop() | Exit():
+            case _:
                 return Bound()
 
     def _drive(self, node: Drive) -> Bound:
-        current_A = number(node.at, self.names)
+        current_A = number(node.at, self.names) if node.control == "current" else None
         magnitude = None if current_A is None else abs(current_A)
         time_s = self._least_time(node.until, magnitude)
         charge_As = None if time_s is None or magnitude is None else time_s * magnitude
@@ -166,7 +170,7 @@ class Walk:
         elif strips:
             self.names.deposit_As = max(0.0, deposit_As - (charge_As or 0.0))
 
-    def _timed(self, node: Rest | Hold, most_A: float | None) -> Bound:
+    def _timed(self, node: Timed, most_A: float | None) -> Bound:
         """A rest, or a hold in which the current is at most `most_A` all the time."""
         time_s = self._least_time(node.until, None)
         charge_As = None if time_s is None or most_A is None else time_s * most_A

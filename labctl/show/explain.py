@@ -6,6 +6,7 @@ from dataclasses import asdict
 from labctl.show.bounds import Bound, Known, Walk, number
 from labctl.show.words import duration_text
 from labctl_protocols.plan import (
+    MAIN,
     Drive,
     End,
     Expression,
@@ -13,10 +14,13 @@ from labctl_protocols.plan import (
     Group,
     Hold,
     If,
+    Impedance,
     Node,
     Plan,
     Repeat,
     Rest,
+    Sweep,
+    Timed,
 )
 
 Json = dict[str, object]
@@ -64,16 +68,23 @@ def step_json(node: Node, walk: Walk) -> Json:
         "text": node.text,
         "label": node.label,
     }
+    if isinstance(node, Timed) and node.terminal != MAIN:
+        told |= {"terminal": node.terminal}
     match node:
         case Drive():
             told |= {"verb": node.verb, "current_A": _signed(node, first.get("current_A"))}
+            if node.control != "current":
+                told |= {"control": node.control, "at": number(node.at, walk.names)}
             told |= _ends(node.until, walk.names) | _least(first)
             if node.then_hold is not None:
                 told["then_hold"] = step_json(node.then_hold, walk)
         case Hold():
             told |= {"voltage_V": number(node.voltage, walk.names)}
             told |= _ends(node.until, walk.names) | _least(first)
-        case Rest():
+        case Sweep():
+            told |= {"rate_V_s": node.rate_V_s, "step_V": node.step_V, "cycles": node.cycles}
+            told |= _ends(node.until, walk.names) | _least(first)
+        case Rest() | Impedance():
             told |= _ends(node.until, walk.names) | _least(first)
         case _:
             told |= _control_json(node, walk)

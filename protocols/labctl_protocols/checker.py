@@ -1,16 +1,19 @@
 """Checking a protocol against cell and instrument, and binding it to them: the plan."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, cast
 
 from labctl_drivers.vocabulary import Ratings
 from labctl_protocols import fields
+from labctl_protocols.beside import read_detectors
 from labctl_protocols.cell_record import KINDS, METALS, CellRecord
 from labctl_protocols.context import BAD, Context, Named, Scope
 from labctl_protocols.control import bind_steps
+from labctl_protocols.detectors import DETECTORS
 from labctl_protocols.drive import PLATE_SIGN
 from labctl_protocols.files import ProtocolFile
 from labctl_protocols.plan import (
+    MAIN,
     CellKind,
     Drive,
     For,
@@ -32,7 +35,7 @@ from labctl_protocols.yaml12 import Mapping as YamlMapping
 
 KEYS = (
     "name", "title", "source", "cell", "parameters", "start", "limits", "record", "reference",
-    "steps",
+    "detectors", "steps",
 )  # fmt: skip
 DEFAULT_RECORD = Record(every_s=10.0)
 MEASURED = frozenset({"voltage", "current"})
@@ -44,9 +47,13 @@ def bind(
     ratings: Ratings | None,
     parameters: Mapping[str, str] | None = None,
     measures: frozenset[str] = MEASURED,
+    others: Mapping[str, Ratings] | None = None,
 ) -> Plan:
-    """The protocol bound to this cell and instrument. Raises ProtocolError with all problems."""
-    plan, _ = check(protocol, cell, ratings, parameters or {}, measures)
+    """The protocol bound to this cell and instrument. Raises ProtocolError with all problems.
+
+    `others` are the instruments at further terminals, by role.
+    """
+    plan, _ = check(protocol, cell, ratings, parameters or {}, measures, others)
     if plan is None:
         raise RuntimeError("a protocol that was checked with a cell gave no plan")
     return plan
@@ -58,6 +65,7 @@ def check(
     ratings: Ratings | None,
     parameters: Mapping[str, str] | None = None,
     measures: frozenset[str] = MEASURED,
+    others: Mapping[str, Ratings] | None = None,
 ) -> tuple[Plan | None, list[str]]:
     """The plan, and what could not be checked. Raises ProtocolError with all problems.
 
@@ -82,10 +90,15 @@ def check(
         measures=measures,
         routines=Routines(protocol.routines, problems),
         bind_steps=bind_steps,
+        roles=None if ratings is None else frozenset({MAIN, *(others or {})}),
+        abilities=None if ratings is None else ratings.abilities,
+        auxiliaries=None if ratings is None else {},
     )
     values = _parameters(root, parameters or {}, ctx)
     scope = Scope(values=values)
-    ctx.limits = _limits(root, ratings, scope, ctx)
+    ctx.limits = _limits(
+        root, [each for each in (ratings, *(others or {}).values()) if each], scope, ctx
+    )
     scope = Scope(values=values, limits=ctx.limits)
     plan = _plan(protocol, scope, ctx, {name: named.text for name, named in values.items()})
     problems.raise_if_any()
@@ -193,11 +206,14 @@ def _overridden(entry: Entry, text: str, earlier: Mapping[str, Named], ctx: Cont
     return value
 
 
-def _limits(root: YamlMapping, ratings: Ratings | None, scope: Scope, ctx: Context) -> Limits:
-    """The intersection of instrument, cell and protocol."""
+def _limits(
+    root: YamlMapping, instruments: Sequence[Ratings], scope: Scope, ctx: Context
+) -> Limits:
+    """The intersection of instruments, cell and protocol."""
     limits = Limits()
-    if ratings is not None:
-        limits = Limits(ratings.low_V, ratings.high_V, ratings.max_current_A)
+    for ratings in instruments:
+        rated = Limits(ratings.low_V, ratings.high_V, ratings.max_current_A)
+        limits = narrowed(limits, rated)
     cell = ctx.cell
     if cell is not None:
         if cell.limits.temperature_high_K is not None and "temperature" not in ctx.measures:
@@ -238,6 +254,8 @@ def _plan(
     rule = None if record is None else read_record(record.value, scope, ctx)
     nodes = () if steps is None else bind_steps(steps.value, scope, ctx)
     reference = _reference(root, nodes, ctx)
+    policies = root.get("detectors")
+    chosen = {} if policies is None else read_detectors(policies.value, ctx)
     _refuse_unknown_labels(ctx)
     if cell is None:
         return None
@@ -258,6 +276,8 @@ def _plan(
         reference=reference,
         parameters=dict(parameters),
         steps=nodes,
+        terminals=dict(cell.terminals),
+        detectors={**{name: each.policy for name, each in DETECTORS.items()}, **chosen},
     )
 
 

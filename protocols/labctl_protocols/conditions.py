@@ -4,7 +4,7 @@ from labctl_protocols.context import BAD, Term
 from labctl_protocols.expressions import Tree
 from labctl_protocols.fields import meant
 from labctl_protocols.leaves import ENDED_WORDS
-from labctl_protocols.logic import COMPARISONS, all_of, any_of, compare
+from labctl_protocols.logic import COMPARISONS, all_of, any_of, beyond_doubt, compare
 from labctl_protocols.maker import Make, Maker, folded
 from labctl_protocols.plan import Names, Value
 from labctl_protocols.quantities import TIME, dimension_name
@@ -22,6 +22,9 @@ def _compare(maker: Maker, tree: Tree) -> Term:
     if left.kind != right.kind:
         return mismatch(maker, tree, terms, "a comparison")
     run = compare(tree.word, left.run, right.run, right.constant)
+    ledger = left.ledger or right.ledger
+    if ledger:
+        run = beyond_doubt(run)
     word = left.word or right.word
     if left.constant is not None and right.constant is not None:
         value = bool(COMPARISONS[tree.word](left.constant, right.constant))

@@ -26,7 +26,8 @@ class Term:
     `constant` is its value where that does not depend on the run, else None. `word` is the first
     live name in it. `size` bounds the work of one evaluation. `literal` is the quantity that it
     is, where it is one as written. `loops` are the loop names that it depends on, each with its
-    least and greatest value; None where it depends on the run. "bad": its problem has been noted.
+    least and greatest value; None where it depends on the run. `ledger`: a charge of the metal
+    ledger is in it. "bad": its problem has been noted.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Term:
     size: int = 1
     literal: Quantity | None = None
     loops: tuple[Loop, ...] | None = None
+    ledger: bool = False
 
 
 def unknown(_: Names) -> Value:
@@ -75,7 +77,11 @@ class RoutineFile:
 
 @dataclass(slots=True)
 class Context:
-    """One binding of one protocol. What is None is not known, and what needs it is left out."""
+    """One binding of one protocol. What is None is not known, and what needs it is left out.
+
+    `roles` are the terminals that have a channel, `abilities` what the main one's instrument can do
+    beyond driving and reading, `auxiliaries` what may be set beside the cell.
+    """
 
     problems: Problems
     cell: CellRecord | None
@@ -84,6 +90,9 @@ class Context:
     measures: frozenset[str]
     routines: Mapping[str, RoutineFile]
     bind_steps: "BindSteps"
+    roles: frozenset[str] | None = None
+    abilities: frozenset[str] | None = None
+    auxiliaries: Mapping[str, Dimensions] | None = None
     ids: Iterator[int] = field(default_factory=count)
     guards: Iterator[int] = field(default_factory=count)
     steps: int = 0

@@ -5,22 +5,26 @@ from dataclasses import replace
 from typing import cast
 
 from labctl_protocols import fields
+from labctl_protocols.beside import read_label
 from labctl_protocols.context import MAX_STEPS, Context, Scope
-from labctl_protocols.drive import VERBS, bind_drive, read_label
+from labctl_protocols.drive import VERBS, bind_drive
 from labctl_protocols.loops import LOOPS, body
 from labctl_protocols.plan import Exit, Group, GroupClass, Mark, Node, Stop
 from labctl_protocols.routines import bind_call
 from labctl_protocols.settings import narrowed, read_condition, read_limits
+from labctl_protocols.special import SPECIAL, bind_special
 from labctl_protocols.yaml12 import Broken, Entry, List, Mapping, Scalar
 from labctl_protocols.yaml12 import Node as YamlNode
 
-NOT_YET = ("sweep", "impedance", "set", "ask")
 CONTROL = ("group", "repeat", "for", "if")
 PLAIN = ("exit", "mark", "stop")
-KNOWN = frozenset({*VERBS, *NOT_YET, *CONTROL, *PLAIN})
+KNOWN = frozenset({*VERBS, *SPECIAL, *CONTROL, *PLAIN})
 BESIDE: Names[str, tuple[str, ...]] = {
-    **{verb: ("label", "record", "limits", "terminal", "detectors") for verb in VERBS},
-    **{verb: ("label", "record", "limits", "terminal", "detectors", "timeout") for verb in NOT_YET},
+    **{
+        verb: ("label", "record", "limits", "terminal", "detectors")
+        for verb in (*VERBS, "sweep", "impedance")
+    },
+    "ask": ("timeout",),
     "group": ("class", "pair", "limits", "steps"),
     "repeat": ("steps",),
     "for": ("steps",),
@@ -75,13 +79,12 @@ def _step(
     _refuse_beside(step, verb, ctx)
     if isinstance(verb.value, Broken):
         return ()
-    if name in NOT_YET:
-        ctx.problems.add("not-yet", verb.key.where, f"`{name}` is not in this version")
-        return ()
     if name not in KNOWN:
         return bind_call(verb, position, scope, ctx)
     if name in VERBS:
         bound = bind_drive(step, verb, position, scope, ctx)
+    elif name in SPECIAL:
+        bound = bind_special(step, verb, position, scope, ctx)
     elif name == "group":
         bound = _group(step, verb, position, twins, scope, ctx)
     elif name in CONTROL:
@@ -128,8 +131,6 @@ def _refuse_beside(step: Mapping, verb: Entry, ctx: Context) -> None:
     for entry in others:
         key = entry.key.text
         if key in allowed:
-            if key in ("terminal", "detectors") and name in VERBS:
-                ctx.problems.add("not-yet", entry.key.where, f"`{key}` is not in this version")
             continue
         if key in ALL_BESIDE:
             ctx.problems.add("beside", entry.key.where, f"`{key}` cannot stand beside `{name}`")

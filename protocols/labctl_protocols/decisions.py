@@ -51,10 +51,11 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What the operator asked of the running run: go on, pause, or end this step."""
+    """What the operator asked of the running run: go on, pause, or end this step; `by` whom."""
 
     time_s: float
     word: Literal["continue", "pause", "skip"]
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """The steps that drive or watch the cell: rest, charge, discharge, plate, strip, hold."""
 
-from dataclasses import replace
 from typing import Literal, cast
 
 from labctl_protocols import fields
+from labctl_protocols.beside import Beside, asdict_of, read_beside
 from labctl_protocols.context import Compiled, Context, Scope, Term
 from labctl_protocols.ends import BARE, Ends, Kind, read_ends, refuse_outside
 from labctl_protocols.expressions import Parsed, Tree, parse, parse_short
 from labctl_protocols.maker import possible
-from labctl_protocols.plan import Drive, Hold, Limits, Node, Record, Rest, Verb, Where
+from labctl_protocols.plan import MAIN, Control, Drive, Hold, Node, Rest, Verb, Where
 from labctl_protocols.quantities import (
     CURRENT,
     NUMBER,
@@ -16,17 +16,18 @@ from labctl_protocols.quantities import (
     RESISTANCE,
     TIME,
     VOLTAGE,
+    Dimensions,
     dimension_name,
 )
-from labctl_protocols.settings import SLACK, narrowed, read_limits, read_record, wanted
+from labctl_protocols.settings import SLACK, wanted
 from labctl_protocols.terms import compiled, maker_of
-from labctl_protocols.tokens import is_label
 from labctl_protocols.yaml12 import Entry, Mapping
 from labctl_protocols.yaml12 import Node as YamlNode
 
 Parts = tuple[Parsed, Parsed, Parsed | None]
 """Value, `until`, and the hold's `until`."""
 VERBS = ("rest", "charge", "discharge", "plate", "strip", "hold")
+CONTROLS: dict[object, Control] = {CURRENT: "current", POWER: "power", RESISTANCE: "resistance"}
 PLATE_SIGN: dict[str, Literal[1, -1]] = {"half": -1, "anode-free": 1, "full": 1}
 
 
@@ -34,64 +35,19 @@ def bind_drive(
     step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Context
 ) -> Node | None:
     """A drive step; None with problems noted."""
-    label = _label(step, ctx)
-    limits, inner = _limits(step, scope, ctx)
-    record = _record(step, scope, ctx)
+    beside, inner = read_beside(step, verb, position, scope, ctx)
     name = verb.key.text
-    path = scope.child(f"{position}.{label or name}")
-    inner = inner.at(path)
-    where = verb.key.where
     if name == "rest":
-        return _rest(verb, where, label, record, limits, inner, ctx)
+        return _rest(verb, beside, inner, ctx)
     if name == "hold":
-        return _hold(verb, where, label, record, limits, inner, ctx)
-    return _drive(verb, where, label, record, limits, inner, ctx)
-
-
-def _label(step: Mapping, ctx: Context) -> str | None:
-    entry = step.get("label")
-    return None if entry is None else read_label(entry.value, ctx)
-
-
-def read_label(node: YamlNode, ctx: Context) -> str | None:
-    """A label: letters, digits, `_` and `-`."""
-    text = fields.as_text(node, "the label", ctx.problems)
-    if text is None:
-        return None
-    if not is_label(text):
-        ctx.problems.add(
-            "label", node.where, f"`{text}` is no label", "letters, digits, `_` and `-`"
-        )
-        return None
-    ctx.labels.add(text)
-    return text
-
-
-def _limits(step: Mapping, scope: Scope, ctx: Context) -> tuple[Limits | None, Scope]:
-    entry = step.get("limits")
-    if entry is None:
-        return None, scope
-    limits = read_limits(entry.value, scope, ctx, "the limit around this step,")
-    return limits, replace(scope, limits=narrowed(scope.limits, limits))
-
-
-def _record(step: Mapping, scope: Scope, ctx: Context) -> Record | None:
-    entry = step.get("record")
-    return None if entry is None else read_record(entry.value, scope, ctx)
+        return _hold(verb, beside, inner, ctx)
+    return _drive(verb, beside, inner, ctx)
 
 
 # ---- rest ----------------------------------------------------------------------------------
 
 
-def _rest(
-    verb: Entry,
-    where: Where,
-    label: str | None,
-    record: Record | None,
-    limits: Limits | None,
-    scope: Scope,
-    ctx: Context,
-) -> Rest | None:
+def _rest(verb: Entry, beside: Beside, scope: Scope, ctx: Context) -> Rest | None:
     number = next(ctx.ids)
     until = _rest_until(verb.value, ctx)
     if until is None:
@@ -107,12 +63,10 @@ def _rest(
     return Rest(
         id=number,
         path=scope.path,
-        where=where,
+        where=verb.key.where,
         text=f"rest: {prefix}{_shown(until, until.tree, scope, ctx)}",
-        label=label,
         until=ends.ends,
-        record=record,
-        limits=limits,
+        **asdict_of(beside),
     )
 
 
@@ -184,15 +138,7 @@ def _mapping_parts(
     return None if value is None or until is None else (value, until, hold_until)
 
 
-def _hold(
-    verb: Entry,
-    where: Where,
-    label: str | None,
-    record: Record | None,
-    limits: Limits | None,
-    scope: Scope,
-    ctx: Context,
-) -> Hold | None:
+def _hold(verb: Entry, beside: Beside, scope: Scope, ctx: Context) -> Hold | None:
     number = next(ctx.ids)
     parts = _parts(verb.value, "`hold`", ("at", "until"), ctx)
     if parts is None:
@@ -210,36 +156,26 @@ def _hold(
     return Hold(
         id=number,
         path=scope.path,
-        where=where,
+        where=verb.key.where,
         text=f"hold: {voltage.text} until {_shown(until, until.tree, scope, ctx)}",
-        label=label,
         voltage=voltage,
         until=ends.ends,
-        record=record,
-        limits=limits,
+        **asdict_of(beside),
     )
 
 
 # ---- charge, discharge, plate, strip -------------------------------------------------------
 
 
-def _drive(
-    verb: Entry,
-    where: Where,
-    label: str | None,
-    record: Record | None,
-    limits: Limits | None,
-    scope: Scope,
-    ctx: Context,
-) -> Drive | None:
+def _drive(verb: Entry, beside: Beside, scope: Scope, ctx: Context) -> Drive | None:
     number = next(ctx.ids)
-    name = verb.key.text
-    sign = _sign(name, where, ctx)
+    name, where = verb.key.text, verb.key.where
+    sign = _sign(name, where, beside.terminal, ctx)
     parts = _parts(verb.value, f"`{name}`", ("at", "until", "then_hold"), ctx)
     if parts is None:
         return None
     value, until, hold_until = parts
-    at = _set_current(value, scope, ctx)
+    control, at = _set_value(value, name, scope, ctx)
     ends = read_ends(until, Kind(name, sign), scope, ctx)
     then_hold = None
     if hold_until is not None:
@@ -254,23 +190,24 @@ def _drive(
         path=scope.path,
         where=where,
         text=text,
-        label=label,
         verb=cast(Verb, name),
         sign=sign or 1,
+        control=control,
         at=at,
         until=ends.ends,
         then_hold=then_hold,
-        record=record,
-        limits=limits,
+        **asdict_of(beside),
     )
 
 
-def _sign(verb: str, where: Where, ctx: Context) -> Literal[1, -1] | None:
-    """The current's sign that the verb means in this cell; None where that is not known."""
+def _sign(verb: str, where: Where, terminal: str, ctx: Context) -> Literal[1, -1] | None:
+    """The current's sign that the verb means at this terminal; None where that is not known."""
     if verb in ("charge", "discharge"):
         return 1 if verb == "charge" else -1
     if ctx.kind is None:
         return None
+    if terminal != MAIN:
+        return _sign_beside_main(verb, where, terminal, ctx)
     sign = PLATE_SIGN.get(ctx.kind)
     if sign is None:
         ctx.problems.add(
@@ -280,43 +217,70 @@ def _sign(verb: str, where: Where, ctx: Context) -> Literal[1, -1] | None:
             "use charge and discharge",
         )
         return None
-    if verb == "plate":
-        return sign
+    return sign if verb == "plate" else opposite(sign)
+
+
+def _sign_beside_main(
+    verb: str, where: Where, terminal: str, ctx: Context
+) -> Literal[1, -1] | None:
+    pair = None if ctx.cell is None else ctx.cell.terminals.get(terminal)
+    if pair is None or "collector" not in pair:
+        ctx.problems.add(
+            "no-plating",
+            where,
+            f"`{verb}` at the terminal {terminal}, which has no collector to plate",
+            "use charge and discharge",
+        )
+        return None
+    sign: Literal[1, -1] = -1 if pair[0] == "collector" else 1
+    return sign if verb == "plate" else opposite(sign)
+
+
+def opposite(sign: Literal[1, -1]) -> Literal[1, -1]:
+    """The other direction."""
     return -1 if sign == 1 else 1
 
 
-def _set_current(value: Parsed, scope: Scope, ctx: Context) -> Compiled | None:
+def _set_value(
+    value: Parsed, verb: str, scope: Scope, ctx: Context
+) -> tuple[Control, Compiled | None]:
+    """What is controlled, and its value; None with a problem noted."""
     term, made = compiled(value, value.tree, scope, ctx)
     where = value.scalar.at(value.tree.start)
-    if term.kind == "bad" or _refuse_no_current(term, where, ctx):
-        return None
-    amperes = possible(term)
-    if amperes is None:
-        return made
-    least, most = amperes
+    if term.kind == "bad" or _refuse_no_set_value(term, where, ctx):
+        return "current", None
+    control = CONTROLS[cast(Dimensions, term.kind)]
+    if control == "resistance" and verb != "discharge":
+        ctx.problems.add(
+            "resistance",
+            where,
+            f"`{verb}` through a resistance, which only discharges",
+            "use discharge, or give a current",
+        )
+        return control, None
+    amount = possible(term)
+    if amount is None:
+        return control, made
+    least, most = amount
     if least <= 0:
         ctx.problems.add(
-            "negative", where, "the set current must be above zero", "the verb gives its sign"
+            "negative", where, f"the set {control} must be above zero", "the verb gives its sign"
         )
-        return None
+        return control, None
     limit = scope.limits.current_A
-    if limit is not None and most > limit * (1 + SLACK):
+    if control == "current" and limit is not None and most > limit * (1 + SLACK):
         ctx.problems.add(
             "outside-limits",
             where,
             f"the current {most * 1e3:g} mA is above the limit {limit * 1e3:g} mA",
         )
-    return made
+    return control, made
 
 
-def _refuse_no_current(term: Term, where: Where, ctx: Context) -> bool:
-    """Note a set value that is no current; whether it is none."""
-    if term.kind == CURRENT:
+def _refuse_no_set_value(term: Term, where: Where, ctx: Context) -> bool:
+    """Note a set value that is no current, power or resistance; whether it is none."""
+    if term.kind in CONTROLS:
         return False
-    if term.kind in (POWER, RESISTANCE):
-        word = dimension_name(POWER if term.kind == POWER else RESISTANCE)
-        ctx.problems.add("not-yet", where, f"control of {word} is not in this version")
-        return True
     hint = "as in `0.5 mA/cm2`, `C/10` or `1 mA`"
     if term.kind == NUMBER and term.literal is not None and term.literal.unit is None:
         ctx.problems.add("unit-missing", where, "the set current has no unit", hint)

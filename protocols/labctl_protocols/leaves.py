@@ -5,6 +5,7 @@ from labctl_protocols.context import BAD, Term, unknown
 from labctl_protocols.expressions import Tree
 from labctl_protocols.fields import meant
 from labctl_protocols.maker import Make, Maker
+from labctl_protocols.plan import LEDGER
 from labctl_protocols.quantities import (
     CHARGE,
     CURRENT,
@@ -39,7 +40,6 @@ LIVE = {
     "inventory": CHARGE,
     "nominal": CHARGE,
 }
-LEDGER = frozenset({"deposit", "lost", "supplied", "inventory"})
 FIGURE_KINDS = dict(zip(FIGURES, (CHARGE, ENERGY, TIME, VOLTAGE, CURRENT, NUMBER), strict=True))
 ENDED_WORDS = frozenset({*LIVE, "charge", "condition", "dV/dt"})
 RESERVED = frozenset({*LIVE, "ended", "last", "aux", "abs", "min", "max", "C"})
@@ -71,7 +71,11 @@ def _name(maker: Maker, tree: Tree) -> Term:
     if counter is not None:
         return counter
     if name.startswith("aux."):
-        return maker.refuse("not-yet", tree, f"`{name}`: auxiliaries are not in this version")
+        auxiliary = name.removeprefix("aux.")
+        known = (maker.ctx.auxiliaries or {}).get(auxiliary)
+        if known is None:
+            return maker.refuse("no-auxiliary", tree, f"the bench has no auxiliary `{auxiliary}`")
+        return Term(known, lambda names: names.live(name), word=name)
     kind = LIVE.get(name)
     if kind is None:
         return maker.refuse("unknown-name", tree, f"unknown name `{name}`", _name_hint(maker, name))
@@ -108,7 +112,7 @@ def _live(maker: Maker, tree: Tree, name: str, kind: Dimensions) -> Term:
         return maker.refuse(
             "missing-field", tree, "`inventory` needs `inventory` in the cell record"
         )
-    return Term(kind, lambda names: names.live(name), word=name)
+    return Term(kind, lambda names: names.live(name), word=name, ledger=name in LEDGER)
 
 
 def _parameter(maker: Maker, tree: Tree) -> Term:

@@ -76,6 +76,16 @@ def compare(sign: str, left: Run, right: Run, constant: float | None) -> Run:
     return run
 
 
+def beyond_doubt(run: Run) -> Run:
+    """A comparison of metal ledger's charges: unknown where their uncertainty leaves it open."""
+
+    def certain(names: Names) -> Value:
+        values = {run(each) for each in names.doubtful()}
+        return values.pop() if len(values) == 1 else None
+
+    return certain
+
+
 def all_of(operands: Sequence[Run]) -> Run:
     """`and`. Every operand is evaluated every time, for guards must see each reading."""
 

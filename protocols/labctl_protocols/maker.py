@@ -1,14 +1,14 @@
 """What makes terms of trees shares: the place, the names in scope, folding of constants."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from labctl_protocols.context import BAD, Context, Kind, Scope, Term
 from labctl_protocols.expressions import Parsed, Tree
 from labctl_protocols.logic import Run
-from labctl_protocols.plan import Value, Where
+from labctl_protocols.plan import Names, Value, Where
 
 MAX_SIZE = 5_000
 MAX_LOOPS = 8
@@ -83,7 +83,8 @@ def folded(kind: Kind, run: Run, parts: list[Term], where: Callable[[str], Term]
     loops = [() if part.constant is not None else part.loops for part in parts]
     known = [loop for each in loops for loop in each or ()]
     from_loops = None if None in loops else tuple(dict.fromkeys(known))
-    return Term(kind, run, word=word, size=size, loops=from_loops)
+    ledger = any(part.ledger for part in parts)
+    return Term(kind, run, word=word, size=size, loops=from_loops, ledger=ledger)
 
 
 def possible(term: Term) -> tuple[float, float] | None:
@@ -121,6 +122,9 @@ class _Corner:
 
     def slope(self, name: str, window_s: float) -> Value:
         raise LookupError(name)
+
+    def doubtful(self) -> Sequence[Names]:
+        raise LookupError
 
     def held(self, guard: int, now: Value, seconds: float | None, cycles: float | None) -> Value:
         raise LookupError(guard)

@@ -5,7 +5,7 @@ where they are meant). Routines are expanded, areal units and C-rates resolved, 
 unrolled. A plan is a frozen value; where the run stands is the engine's state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -17,6 +17,8 @@ GroupClass = Literal["conditioning", "formation", "supply", "cycle", "diagnostic
 Verb = Literal["charge", "discharge", "plate", "strip"]
 Control = Literal["current", "power", "resistance"]
 Policy = Literal["ignore", "flag", "stop"]
+LEDGER = frozenset({"deposit", "lost", "supplied", "inventory"})
+"""The charges of the metal ledger, which are only as true as the instrument."""
 MAIN = "main"
 """The terminal that a step without `terminal` drives."""
 
@@ -49,6 +51,9 @@ class Names(Protocol):
 
     def slope(self, name: str, window_s: float) -> Value:
         """Least-squares slope of a live name over the window; unknown until it is full."""
+
+    def doubtful(self) -> Sequence["Names"]:
+        """The same names with the metal ledger's charges at either end of their uncertainty."""
 
     def held(self, guard: int, now: Value, seconds: float | None, cycles: float | None) -> Value:
         """Whether a comparison, which is `now` true, has been true that long without a break."""

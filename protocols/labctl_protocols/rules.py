@@ -1,6 +1,7 @@
 """The rules of the language by name: what each refuses. Every problem carries one of them."""
 
 RULES = {
+    "ability": "what the instrument on the channel cannot do",
     "alias": "aliases (`*name`)",
     "anchor": "anchors (`&name`)",
     "arguments": "a function with too few or too many values",
@@ -20,6 +21,7 @@ RULES = {
     "coulomb": "coulombs",
     "count": "a number of rounds that is not whole, or negative",
     "decimal-comma": "decimal commas",
+    "detector": "an unknown detector",
     "dimension": "a quantity of another kind than what stands here",
     "division": "a division by a constant zero",
     "documents": "several documents in one file",
@@ -45,10 +47,12 @@ RULES = {
     "name": "a name of other than letters, digits and `_`",
     "name-taken": "a name that means something already",
     "negative": "a magnitude that is negative, or zero where that has no sense",
+    "no-auxiliary": "an auxiliary that the bench does not have",
     "no-end": "a step that may never end",
     "no-ledger": "the metal ledger in a cell that has none",
     "no-limits": "voltage or current that neither cell nor protocol limits",
     "no-plating": "plate and strip in a cell without collector to plate",
+    "no-terminal": "a terminal that the cell or the bench does not have",
     "no-verb": "a step without a verb",
     "not-constant": "a value that must be known before the run and is not",
     "not-found": "a file or name that is not there",
@@ -61,7 +65,9 @@ RULES = {
     "percent-of": "a percentage of a charge without `of`",
     "record": "a recording rule of another kind than time, voltage and current",
     "recursion": "routines that call themselves",
+    "resistance": "a resistance that is to do more than discharge",
     "second-verb": "a second verb in a step",
+    "set": "`set` without exactly one auxiliary",
     "slope": "`dV/dt` without a fixed window",
     "span": "what is no range `low .. high`",
     "strip-cap": "a strip to a voltage without a charge or time beside it",

@@ -57,6 +57,9 @@ class Known:
     def slope(self, name: str, window_s: float) -> Value:
         return self.values.get(f"{name} over {window_s:g}")
 
+    def doubtful(self):
+        return (self,)
+
     def held(self, guard: int, now: Value, seconds: float | None, cycles: float | None) -> Value:
         self.asked.append((guard, now, seconds, cycles))
         return now

@@ -36,6 +36,9 @@ class _Nothing:
     def slope(self, name: str, window_s: float) -> None:
         return None
 
+    def doubtful(self):
+        return (self,)
+
     def held(self, guard: int, now: object, seconds: object, cycles: object) -> None:
         return None
 

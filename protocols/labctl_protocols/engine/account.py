@@ -72,6 +72,11 @@ def coulombic_efficiency(first: Account, second: Account) -> float | None:
     return abs(second.charge_As) / abs(first.charge_As)
 
 
+def charge_uncertainty(account: Account, accuracy: Sequence[RangeAccuracy]) -> float:
+    """Expanded uncertainty (k = 2) of a net charge, A·s: zero offset, gain by polarity, sampling."""
+    return expanded(charge_errors(account, accuracy), account.variance_As2)
+
+
 def ce_uncertainty(
     first: Account, second: Account, accuracy: Sequence[RangeAccuracy]
 ) -> float | None:

@@ -12,8 +12,9 @@ from labctl_protocols.engine.ends import Progress, Sample, freeze_targets, inter
 from labctl_protocols.engine.judge import Over
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.engine.steps import hold_now, leave_bare, shown, started_data
+from labctl_protocols.engine.telling import cycle_teller
 from labctl_protocols.engine.view import View
-from labctl_protocols.plan import Drive
+from labctl_protocols.plan import MAIN, Drive
 
 if TYPE_CHECKING:
     from labctl_protocols.engine.engine import Engine
@@ -26,13 +27,13 @@ def end(engine: Engine, over: Over, progress: Progress) -> bool:
         raise RuntimeError("no step is running")
     if over.confirm:
         state.phase = "confirming"
-        _close(engine, over, progress)
+        close_step(engine, over, progress)
         engine.apply(Setpoint("rest"))
         return False
-    if over.crossing is None and step.set_voltage_V is None:
+    if over.crossing is None and step.set_voltage_V is None and not over.word:
         engine.stop("limit", over.reason)
         return False
-    _close(engine, over, progress)
+    close_step(engine, over, progress)
     at_target = over.crossing is not None and over.crossing.end.kind == "voltage"
     if at_target and engine.view(step).goes_over:
         _go_over(engine, step, progress.now)
@@ -42,6 +43,8 @@ def end(engine: Engine, over: Over, progress: Progress) -> bool:
 
 def ended_by(over: Over) -> str:
     """The word of what ended the step."""
+    if over.word:
+        return over.word
     return "voltage" if over.crossing is None else over.crossing.end.word
 
 
@@ -62,7 +65,7 @@ def confirmed(engine: Engine, reading: Reading) -> bool:
     held = _hold_part(engine, step)
     if held is not None and held.set_voltage_V is not None:
         state.step = held
-        hold_now(engine, held, held.set_voltage_V)
+        hold_now(engine, held)
         return False
     state.step = None
     return True
@@ -78,7 +81,7 @@ def contact_loss(engine: Engine, seen: str) -> None:
 def _go_over(engine: Engine, step: StepState, now: Sample) -> None:
     """The instrument holds the voltage already: command nothing, start the hold's own time."""
     engine.flush()
-    engine.receive_gap([], metal=False)
+    engine.receive_gap([], None)
     held = _hold_part(engine, step)
     if held is None:
         raise RuntimeError("a step without a hold cannot go over to it")
@@ -104,12 +107,14 @@ def _hold_part(engine: Engine, step: StepState) -> StepState | None:
         step.sign,
         targets,
         metal=step.metal,
+        supply=step.supply,
+        whole=step.whole,
         set_current_A=step.set_current_A,
         set_voltage_V=step.set_voltage_V,
     )
 
 
-def _close(engine: Engine, over: Over, progress: Progress) -> None:
+def close_step(engine: Engine, over: Over, progress: Progress) -> None:
     """Enter the ended step in cycles and ledger; its event waits for the last gap's charge."""
     state, step = engine.state, engine.state.step
     if step is None:
@@ -119,7 +124,8 @@ def _close(engine: Engine, over: Over, progress: Progress) -> None:
     word = ended_by(over)
     state.ended = word
     at_voltage = word == "voltage" or step.type == "then_hold"
-    _enter(engine, step, None if step.type == "hold" else at_voltage, whole=True)
+    whole = step.whole and word != "skipped"
+    _enter(engine, step, None if step.type == "hold" else at_voltage, whole)
     if at_voltage and state.phase != "confirming":
         leave_bare(engine, step)
     fraction = 1.0 if over.crossing is None else over.crossing.fraction
@@ -128,7 +134,9 @@ def _close(engine: Engine, over: Over, progress: Progress) -> None:
     _keep_last(engine, step, view, now)
     runners_up = _runners_up(view, step, over, now)
     count, label, kind, path = step.count, node.label, step.type, node.path
-    account, started_s = step.account, step.started_s
+    account, started_s, terminal = step.account, step.started_s, state.terminal
+    # a paused step ends where it was paused, however long that is ago
+    paused_s = step.elapsed_s if state.phase in ("paused", "open_circuit") else None
 
     def data() -> dict[str, object]:
         return {
@@ -139,11 +147,12 @@ def _close(engine: Engine, over: Over, progress: Progress) -> None:
             "ended": word,
             "reason": over.reason,
             "driven": True,
-            "duration_s": state.now_s - started_s,
+            "duration_s": state.now_s - started_s if paused_s is None else paused_s,
             "capacity_Ah": abs(account.charge_As) / 3600.0,
             "energy_Wh": abs(account.energy_J) / 3600.0,
             "voltage_V": now.voltage_V,
             "current_A": now.current_A,
+            "terminal": terminal,
             "at": {
                 "voltage_V": at.voltage_V,
                 "current_A": at.current_A,
@@ -162,15 +171,20 @@ def _close(engine: Engine, over: Over, progress: Progress) -> None:
 def _enter(engine: Engine, step: StepState, at_voltage: bool | None, whole: bool) -> None:
     state = engine.state
     if step.type == "rest":
-        engine.receive_gap([], metal=False)
+        engine.receive_gap([], None)
+        return
+    if step.type == "sweep" or state.terminal != MAIN:
+        # neither is a half of a cycle
+        engine.receive_gap([step.account], step)
+        state.last_sign = 0
         return
     sign = step.sign or (1 if step.account.charge_As >= 0 else -1)
     if not step.sign:
-        state.cycles.begin_step(sign, engine.later, engine.ratings.current_ranges)
+        state.cycles.begin_step(sign, cycle_teller(engine), engine.ratings.current_ranges)
     state.last_sign = sign
     kind = _half_kind(engine, step, sign)
     receivers = state.cycles.enter_step(step.account, sign, kind, at_voltage, whole)
-    engine.receive_gap([step.account, *receivers], metal=step.metal)
+    engine.receive_gap([step.account, *receivers], step)
 
 
 def _half_kind(engine: Engine, step: StepState, sign: int) -> str:
@@ -219,9 +233,10 @@ def abandon(engine: Engine) -> None:
     """The run ends here: close the running step and all groups as they stand."""
     state = engine.state
     step = state.step
-    if step is not None and state.phase == "running":
+    phase = state.paused or state.phase
+    if step is not None and phase in ("running", "adjusting"):
         _interrupt(engine, step)
-    elif step is not None and state.phase == "confirming":
+    elif step is not None and phase == "confirming":
         state.cycles.spoil()
     state.step = None
     while state.cycles.scopes:
@@ -262,7 +277,7 @@ def close_scope(engine: Engine, whole: bool = True) -> None:
     accuracy = engine.ratings.current_ranges
     cycles = engine.state.cycles
     cycles.scopes[-1].whole = cycles.scopes[-1].whole and whole
-    scope = cycles.close_group(engine.later, accuracy)
+    scope = cycles.close_group(cycle_teller(engine), accuracy)
     if scope.label is None:
         return
     engine.state.lasts[scope.label] = {

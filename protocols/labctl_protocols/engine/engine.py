@@ -5,8 +5,7 @@
 gap's charge belongs to the step that ended.
 """
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from labctl_drivers.vocabulary import Guard, Ratings, Reading, Setpoint
 from labctl_protocols.decisions import (
@@ -16,41 +15,52 @@ from labctl_protocols.decisions import (
     Command,
     Event,
     Heard,
+    Operator,
     Outcome,
     Row,
     Safe,
     Safed,
     Stopping,
     Unsafe,
+    Waited,
 )
-from labctl_protocols.engine import ending, judge, steps
+from labctl_protocols.engine import charge, connect, driving, ending, judge, moving, operator, steps
 from labctl_protocols.engine.account import Account
-from labctl_protocols.engine.ends import Progress, Sample
+from labctl_protocols.engine.ends import Progress
 from labctl_protocols.engine.names import RunNames
 from labctl_protocols.engine.sampling import LastRow, is_recorded, next_reading
-from labctl_protocols.engine.state import Output, RunState, StepState, fresh_state, row_of
+from labctl_protocols.engine.state import RunState, StepState, fresh_state, row_of
 from labctl_protocols.engine.view import View, enclosing_limits, view_of
 from labctl_protocols.engine.walk import ROOT, Frame, nodes_by_id
 from labctl_protocols.engine.walking import walk_on
-from labctl_protocols.plan import Limits, Node, Plan
+from labctl_protocols.plan import MAIN, Limits, Node, Plan, Sweep
 
 REST = Setpoint("rest")
 
 
 class Engine:
-    """One run of one plan. `state` is all that changes; everything else follows from the plan."""
+    """One run of one plan. `state` is all that changes; everything else follows from the plan.
 
-    def __init__(self, plan: Plan, ratings: Ratings, state: RunState | None = None) -> None:
+    `ratings` are those of the instrument at the main terminal, `others` those at further ones.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        ratings: Ratings,
+        state: RunState | None = None,
+        others: Mapping[str, Ratings] | None = None,
+    ) -> None:
         self.plan = plan
-        self.ratings = ratings
         self.nodes: dict[int, Node] = nodes_by_id(plan)
         self.state = fresh_state(plan) if state is None else state
-        self.names = RunNames(self.state, self.nodes)
+        self.names = RunNames(self.state, self.nodes, ratings.current_ranges)
+        self.gap_receivers: list[Account] = []
+        self.gap_step: StepState | None = None
+        self._ratings = {MAIN: ratings, **(others or {})}
         self._pending: list[tuple[str, Callable[[], dict[str, object]]]] = []
         self._view: View | None = None
         self._viewed = 0
-        self._gap_receivers: list[Account] = []
-        self._gap_metal = False
         self._drives_next = False
         self._events: list[Event] = []
         self._rows: list[Row] = []
@@ -72,19 +82,57 @@ class Engine:
         match heard:
             case Reading():
                 return self._on_reading(heard)
-            case Applied(time_s, time_error_s):
-                self._output_changed(time_s, time_error_s)
-                if self.state.phase == "start":
-                    self.tell("output", {"on": True, "read_back": self.ratings.readback})
-                if self.state.phase == "beginning":
-                    self._step_begins(time_s)
-                return self._answer(None if self._ending else time_s, boundary=True)
+            case Applied():
+                return self._on_applied(heard)
             case Stopping():
                 return self._on_stopping(heard)
             case Safed(time_s) | Unsafe(time_s):
+                if self.state.phase in ("switching", "opening"):
+                    return self._on_opened(heard)
                 return self._on_off(heard)
+            case Operator(time_s):
+                return self._on_operator(heard)
+            case Waited(time_s):
+                self.state.now_s = max(self.state.now_s, time_s)
+                operator.nobody_answered(self)
+                return self._answer(None)
 
     # ---- what was heard -------------------------------------------------------------------
+
+    def _on_applied(self, heard: Applied) -> Answer:
+        state = self.state
+        charge.output_changed(self, heard.time_s, heard.time_error_s, self._drives_next)
+        if state.off:
+            state.off = False
+            self.tell("output", {"on": True, "read_back": self.ratings.readback})
+        if state.phase == "beginning":
+            self._step_begins(heard.time_s)
+        elif state.phase == "adjusting":
+            state.phase = "running"
+            return self._answer(heard.time_s)
+        return self._answer(None if self._ending else heard.time_s, boundary=True)
+
+    def _on_opened(self, heard: Safed | Unsafe) -> Answer:
+        """A terminal was to be opened in the middle of the run, read back."""
+        if isinstance(heard, Unsafe):
+            self.tell("fault", {"error": "OutputUnknown", "text": heard.text})
+            self.stop("fault", f"the {self.state.terminal} terminal did not open: {heard.text}")
+            return self._answer(None)
+        charge.output_changed(self, heard.time_s, 0.0, drives=False)
+        self.state.off = True
+        self.tell("output", {"on": False, "read_back": True})
+        if self.state.phase == "switching":
+            connect.connect(self)
+        else:
+            operator.is_off(self)
+        return self._answer(None, boundary=True)
+
+    def _on_operator(self, said: Operator) -> Answer:
+        self.state.now_s = max(self.state.now_s, said.time_s)
+        if operator.heard(self, said):
+            walk_on(self)
+        # whoever was waiting for a reading has one now, which is never wrong
+        return self._answer(said.time_s, boundary=True)
 
     def _on_stopping(self, heard: Stopping) -> Answer:
         self.state.now_s = max(self.state.now_s, heard.time_s)
@@ -96,16 +144,16 @@ class Engine:
     def _on_reading(self, reading: Reading) -> Answer:
         state = self.state
         if state.awaiting or self._ending:
-            self._gap(reading.time_s, reading.voltage_V, reading.current_A)
+            charge.gap(self, reading.time_s, reading.voltage_V, reading.current_A)
             return self._answer(None)
-        self._integrate(reading)
+        charge.integrate(self, reading)
         if state.phase == "start":
             self._first_look(reading)
         elif state.phase == "open_circuit":
             state.open_circuit_V = reading.voltage_V
             if judge.contact_lost(reading):
                 ending.contact_loss(self, "at rest there is no cell to be seen")
-            elif not steps.drive(self):
+            elif not (driving.drive(self) if self._is_fresh else operator.drive_again(self)):
                 walk_on(self)
         elif state.phase == "confirming":
             state.open_circuit_V = reading.voltage_V
@@ -142,17 +190,21 @@ class Engine:
                 return self._answer(None)
             # the instrument went over to holding the voltage by itself: read on
             return self._answer(now.time_s + self.ratings.reading_time_s, boundary=True)
-        return self._answer(
-            next_reading(
-                view.record,
-                output.driven,
-                self.ratings.reading_time_s,
-                view.until,
-                progress,
-                (view.limits.high_V, view.limits.low_V) if step.sign else (),
-                self.state.trail_s,
-            )
+        setpoint = moving.next_setpoint(self, step, reading)
+        if setpoint is not None:
+            self.adjust(setpoint)
+        wake_s = next_reading(
+            view.record,
+            output.driven,
+            self.ratings.reading_time_s,
+            view.until,
+            progress,
+            (view.limits.high_V, view.limits.low_V) if step.sign else (),
+            self.state.trail_s,
         )
+        if isinstance(view.node, Sweep):
+            wake_s = min(wake_s, moving.next_stair_s(step, view.node, now.time_s))
+        return self._answer(wake_s)
 
     def _look_at_rest(self, reading: Reading) -> None:
         state = self.state
@@ -167,7 +219,8 @@ class Engine:
         if not self._ending:
             self.stop("fault", "the output went off unasked")
             return self._answer(None)
-        self._output_changed(heard.time_s)
+        charge.output_changed(self, heard.time_s, 0.0, drives=False)
+        state.off = True
         outcome, reason = self._stopping
         if isinstance(heard, Unsafe):
             self.tell("output", {"on": None, "read_back": False})
@@ -193,103 +246,35 @@ class Engine:
         self.tell("note", {"text": "cell found", "voltage_V": reading.voltage_V})
         walk_on(self)
 
-    # ---- charge ---------------------------------------------------------------------------
-
-    def _integrate(self, reading: Reading) -> None:
-        state = self.state
-        output = state.output
-        last = output.now
-        state.now_s = max(state.now_s, reading.time_s)
-        since = output.since_s if last is None else last.time_s
-        dt = max(0.0, reading.time_s - since)
-        before_A = reading.current_A if last is None else last.current_A
-        before_V = reading.voltage_V if last is None else last.voltage_V
-        charge = 0.5 * (before_A + reading.current_A) * dt
-        energy = 0.5 * (before_A * before_V + reading.current_A * reading.voltage_V) * dt
-        output.range_A = reading.current_range_A
-        step = state.step
-        if output.driven and step is not None and state.phase == "running":
-            account = step.account
-            account.add(charge, energy, dt, reading.current_range_A)
-            half_width = 0.5 * (reading.current_A - before_A) * dt
-            if last is None:
-                half_width = reading.current_A * max(reading.time_error_s, output.since_error_s)
-            account.variance_As2 += half_width * half_width / 3.0
-            self._count(charge, energy, step.metal)
-        output.earlier, output.before = output.before, last
-        passed = 0.0
-        if step is not None:
-            passed = (step.sign or 1) * step.account.charge_As
-            if not step.sign:
-                passed = abs(passed)
-        output.now = Sample(reading.time_s, reading.voltage_V, reading.current_A, passed)
-        output.unrecorded = reading
-        self._keep_trail(reading)
-
-    def _count(self, charge_As: float, energy_J: float, metal: bool) -> None:
-        totals = self.state.totals
-        if charge_As >= 0:
-            totals.charging_As += charge_As
-            totals.charging_J += energy_J
-        else:
-            totals.discharging_As -= charge_As
-            totals.discharging_J -= energy_J
-        if metal and self.plan.plate_sign is not None:
-            self.state.ledger.plate(self.plan.plate_sign * charge_As)
-
-    def _keep_trail(self, reading: Reading) -> None:
-        state = self.state
-        if not state.trail_s:
-            return
-        trail = state.trail
-        trail.append((reading.time_s, reading.voltage_V))
-        oldest = reading.time_s - state.trail_s
-        while len(trail) > 2 and trail[1][0] <= oldest:
-            del trail[0]
-
-    def _output_changed(self, time_s: float, error_s: float = 0.0) -> None:
-        """The old output went on until now: enter the gap, then tell what was waiting for it."""
-        state, last = self.state, self.state.output.now
-        state.now_s = max(state.now_s, time_s)
-        if last is not None:
-            self._gap(time_s, last.voltage_V, last.current_A)
-            if state.output.driven and self._drives_next:
-                # the same wrong moment, once too much and once too little: in a ratio they add up
-                error_s *= math.sqrt(2.0)
-            for account in self._gap_receivers:
-                account.variance_As2 += (last.current_A * error_s) ** 2 / 3.0
-        self._gap_receivers = []
-        state.awaiting = False
-        state.output = Output(time_s, error_s, self._drives_next)
-        state.trail, state.trail_s = [], 0.0
-        self.flush()
-
-    def _gap(self, time_s: float, voltage_V: float, current_A: float) -> None:
-        """Enter what passed on the old output while a command is under way."""
-        output, last = self.state.output, self.state.output.now
-        if not output.driven or last is None:
-            return
-        dt = max(0.0, time_s - last.time_s)
-        charge = 0.5 * (last.current_A + current_A) * dt
-        energy = 0.5 * (last.current_A * last.voltage_V + current_A * voltage_V) * dt
-        self._count(charge, energy, self._gap_metal)
-        for account in self._gap_receivers:
-            account.add(charge, energy, dt, output.range_A)
-        output.now = Sample(max(time_s, last.time_s), voltage_V, current_A, last.charge_As)
-
     # ---- answers --------------------------------------------------------------------------
 
     def apply(self, setpoint: Setpoint, guard: Guard | None = None) -> None:
-        """Command the output to change."""
+        """Command the output of the connected terminal to change."""
         self._drives_next = setpoint.mode != "rest"
         self.state.awaiting = True
-        self._commands.append(Apply(setpoint, guard or self.guard()))
+        self._commands.append(Apply(setpoint, guard or self.guard(), self.state.terminal))
+
+    def adjust(self, setpoint: Setpoint) -> None:
+        """Command another set-point or guard for the running step, which goes on."""
+        step = self.state.step
+        if step is None or self.state.phase != "running":
+            raise RuntimeError("no step is running that could be adjusted")
+        self.state.phase = "adjusting"
+        self.receive_gap([step.account], step)
+        self.apply(setpoint, steps.step_guard(self, step))
+
+    def open_terminal(self, switching: bool = False) -> None:
+        """Command the connected terminal off, to wait there or to go over to another."""
+        self.state.phase = "switching" if switching else "opening"
+        self.state.awaiting = True
+        self._drives_next = False
+        self._commands.append(Safe(self.state.terminal))
 
     def stop(self, outcome: Outcome, reason: str) -> None:
         """End the run through the safe path; the first reason given stands."""
         if self._ending:
             return
-        self._record_last()
+        self.record_last()
         ending.abandon(self)
         self.state.phase = "safing"
         self.state.awaiting = True
@@ -311,10 +296,10 @@ class Engine:
             self.tell(kind, data())
         self._pending = []
 
-    def receive_gap(self, accounts: list[Account], metal: bool) -> None:
-        """Say which accounts the charge until the next output change also belongs to."""
-        self._gap_receivers = accounts
-        self._gap_metal = metal
+    def receive_gap(self, accounts: list[Account], step: StepState | None) -> None:
+        """Say to which accounts, and as whose metal, the charge until the next output change is."""
+        self.gap_receivers = accounts
+        self.gap_step = step
 
     def _answer(
         self,
@@ -323,12 +308,16 @@ class Engine:
         ended: Outcome | None = None,
         reason: str = "",
     ) -> Answer:
+        waits = self.state.phase in ("asking", "paused") and not self._commands
+        if waits:
+            wake_at = self.state.deadline_s
         answer = Answer(
             commands=tuple(self._commands),
             rows=tuple(self._rows),
             events=tuple(self._events),
             wake_at=None if self._commands else wake_at,
             boundary=boundary,
+            waits=waits,
             ended=ended,
             reason=reason,
         )
@@ -336,6 +325,15 @@ class Engine:
         return answer
 
     # ---- what holds now -------------------------------------------------------------------
+
+    @property
+    def ratings(self) -> Ratings:
+        """The ratings of the instrument at the connected terminal."""
+        return self._ratings[self.state.terminal]
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self.state.step is None or self.state.step.whole
 
     @property
     def _ending(self) -> bool:
@@ -374,11 +372,13 @@ class Engine:
         if step is None:
             raise RuntimeError("an output was commanded for no step")
         self.state.phase = "running"
-        step.started_s = time_s
+        step.started_s = time_s - step.elapsed_s
         self.state.last_row = None
-        self.tell("step_started", steps.started_data(self, step))
+        kind = "step_started" if step.whole else "step_resumed"
+        self.tell(kind, steps.started_data(self, step))
 
-    def _record_last(self) -> None:
+    def record_last(self) -> None:
+        """Record the step's last reading, if it is no row yet."""
         reading = self.state.output.unrecorded
         if reading is not None and self.state.phase == "running":
             self._record(reading, force=True)

@@ -16,11 +16,13 @@ LOST_CURRENT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A step is over: by an end, or because the current flows against the drive (crossing None)."""
+    """A step is over: by an end; by what `word` says; or because the current flows against the
+    drive (neither)."""
 
     crossing: Crossing | None
     reason: str
     confirm: bool = False
+    word: str = ""
 
 
 def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:

@@ -1,17 +1,21 @@
 """What expressions may ask of a run: live figures in coherent SI, None where there is none yet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from labctl_drivers.vocabulary import RangeAccuracy
 from labctl_protocols.engine.state import Guarded, RunState
-from labctl_protocols.plan import For, Node, Repeat, Value
+from labctl_protocols.plan import LEDGER, For, Node, Repeat, Value
 
 
 class RunNames:
-    """`plan.Names` over a run's state."""
+    """`plan.Names` over a run's state. `accuracy` is that of the instrument's current ranges."""
 
-    def __init__(self, state: RunState, nodes: dict[int, Node]) -> None:
+    def __init__(
+        self, state: RunState, nodes: dict[int, Node], accuracy: Sequence[RangeAccuracy]
+    ) -> None:
         self._state = state
-        self._nodes = nodes
+        self.nodes = nodes
+        self._accuracy = accuracy
         self._live: dict[str, Callable[[], Value]] = {
             "voltage": lambda: None if state.output.now is None else state.output.now.voltage_V,
             "current": lambda: None if state.output.now is None else state.output.now.current_A,
@@ -31,6 +35,14 @@ class RunNames:
             "temperature": lambda: None,
         }
 
+    def doubtful(self) -> tuple["Shifted", "Shifted"]:
+        """The same names with the ledger's charges at either end of their uncertainty (k = 2)."""
+        return Shifted(self, -1.0), Shifted(self, 1.0)
+
+    def doubt_As(self, name: str) -> float:
+        """Expanded uncertainty (k = 2) of a charge of the metal ledger."""
+        return self._state.ledger.uncertainty_As(name, self._accuracy)
+
     def _power(self) -> Value:
         now = self._state.output.now
         return None if now is None else now.voltage_V * now.current_A
@@ -46,7 +58,7 @@ class RunNames:
 
     def _loop_value(self, name: str) -> Value:
         for frame in reversed(self._state.frames):
-            node = self._nodes.get(frame.node)
+            node = self.nodes.get(frame.node)
             if isinstance(node, Repeat) and node.counter == name:
                 return float(frame.round)
             if isinstance(node, For) and node.name == name:
@@ -91,3 +103,38 @@ class RunNames:
         if cycles is not None:
             return state.cycles.done - since.since_cycles + 1 >= cycles
         return state.now_s - since.since_s >= (seconds or 0.0)
+
+
+class Shifted:
+    """A run's names, with each charge of the metal ledger shifted by its uncertainty."""
+
+    def __init__(self, names: RunNames, by: float) -> None:
+        self._names = names
+        self._by = by
+
+    def live(self, name: str) -> Value:
+        """The figure, shifted if it is one of the ledger's."""
+        value = self._names.live(name)
+        if value is None or name not in LEDGER:
+            return value
+        return value + self._by * self._names.doubt_As(name)
+
+    def doubtful(self) -> tuple["Shifted", "Shifted"]:
+        """The borders of the figures themselves."""
+        return self._names.doubtful()
+
+    def ended(self) -> str | None:
+        """As in the run."""
+        return self._names.ended()
+
+    def last(self, label: str, figure: str) -> Value:
+        """As in the run."""
+        return self._names.last(label, figure)
+
+    def slope(self, name: str, window_s: float) -> Value:
+        """As in the run."""
+        return self._names.slope(name, window_s)
+
+    def held(self, guard: int, now: Value, seconds: float | None, cycles: float | None) -> Value:
+        """As in the run."""
+        return self._names.held(guard, now, seconds, cycles)

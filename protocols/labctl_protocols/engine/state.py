@@ -12,20 +12,38 @@ from labctl_protocols.engine.ends import Sample
 from labctl_protocols.engine.ledger import MetalLedger
 from labctl_protocols.engine.sampling import LastRow
 from labctl_protocols.engine.walk import Frame
-from labctl_protocols.plan import Plan
+from labctl_protocols.plan import MAIN, Plan
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-Phase = Literal["start", "open_circuit", "beginning", "running", "confirming", "safing", "over"]
-StepType = Literal["rest", "hold", "then_hold", "charge", "discharge", "plate", "strip"]
+Phase = Literal[
+    "start",
+    "switching",
+    "open_circuit",
+    "beginning",
+    "running",
+    "adjusting",
+    "confirming",
+    "opening",
+    "asking",
+    "paused",
+    "safing",
+    "over",
+]
+StepType = Literal[
+    "rest", "hold", "then_hold", "charge", "discharge", "plate", "strip", "sweep", "impedance"
+]
 
 
 @dataclass(slots=True)
 class StepState:
     """The step now executing; `sign` is 0 where no direction is commanded.
 
-    `metal`: its charge counts in the metal ledger.
+    `metal` and `supply` are the current's sign that plates the collector and that brings metal
+    from another electrode, 0 where its charge does not count so. `elapsed_s` is what had passed
+    when it was last paused, `whole` False once it was; `skip`: it ends with the next reading.
+    `control_value` is its power or resistance, `corners` a sweep's voltages, its start first.
     """
 
     node: int
@@ -33,8 +51,14 @@ class StepState:
     count: int
     sign: int
     targets: list[float | None]
-    metal: bool = False
+    metal: int = 0
+    supply: int = 0
     started_s: float = 0.0
+    elapsed_s: float = 0.0
+    whole: bool = True
+    skip: bool = False
+    control_value: float = 0.0
+    corners: list[float] = field(default_factory=list)
     set_current_A: float | None = None
     set_voltage_V: float | None = None
     account: Account = field(default_factory=Account)
@@ -84,6 +108,8 @@ class RunState:
     `phase` is `beginning` while a step's output is commanded and not yet confirmed; `awaiting`
     says so of any command. `open_circuit_V` is the cell's voltage at rest if nothing has driven it
     since; `last_sign` the direction of the last drive, 0 where the cell must be looked at first.
+    `terminal` is the one that is connected or, while `off`, was last; `pending` the node that waits
+    for the operator or for another terminal, `paused` the phase that goes on after a pause.
     """
 
     started_s: float
@@ -106,6 +132,12 @@ class RunState:
     passed_s: float = 0.0
     open_circuit_V: float | None = None
     last_sign: int = 0
+    terminal: str = MAIN
+    off: bool = True
+    pending: int | None = None
+    deadline_s: float | None = None
+    paused: Phase | None = None
+    before_pause: Sample | None = None
 
 
 def fresh_state(plan: Plan) -> RunState:
@@ -144,6 +176,7 @@ def row_of(state: RunState, step: StepState, step_id: str, reading: Reading) -> 
         regulating=reading.regulating,
         current_range_A=reading.current_range_A,
         quality="ok",
+        terminal=state.terminal,
     )
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl_protocols.engine import ending, steps
+from labctl_protocols.engine import ending, operator
+from labctl_protocols.engine.beginning import begin
 from labctl_protocols.engine.cycles import Scope
 from labctl_protocols.engine.walk import Frame, block_of
 from labctl_protocols.plan import (
-    Drive,
+    Ask,
     Exit,
     Expression,
     For,
     Group,
-    Hold,
     If,
     Mark,
     Node,
     Repeat,
-    Rest,
+    Set,
     Stop,
+    Timed,
+    TimedNode,
 )
 
 if TYPE_CHECKING:
@@ -32,16 +34,20 @@ def walk_on(engine: Engine) -> None:
     """Go on to the next step that passes time, or to the end of the run."""
     while engine.state.phase not in ("safing", "over"):
         node = _next_timed(engine)
+        if isinstance(node, Ask):
+            operator.ask(engine, node)
+            return
         if node is None:
             if engine.state.phase not in ("safing", "over"):
                 engine.stop("completed", "end of the protocol")
             return
-        if steps.begin(engine, node):
+        if begin(engine, node):
             return
 
 
-def _next_timed(engine: Engine) -> Drive | Rest | Hold | None:
-    """The next step that passes time; None at the end of the plan or when the run was stopped."""
+def _next_timed(engine: Engine) -> TimedNode | Ask | None:
+    """The next step or question that passes time; None when the plan is at its end or the run was
+    stopped."""
     frames = engine.state.frames
     while frames:
         frame = frames[-1]
@@ -52,7 +58,7 @@ def _next_timed(engine: Engine) -> Drive | Rest | Hold | None:
             continue
         node = block[frame.index]
         frame.index += 1
-        if isinstance(node, Drive | Rest | Hold):
+        if isinstance(node, Timed | Ask):
             return node
         if not _control(engine, node):
             return None
@@ -64,8 +70,8 @@ def _control(engine: Engine, node: Node) -> bool:
     match node:
         case Mark():
             engine.later("mark", lambda: {"text": node.remark})
-        case Stop():
-            engine.stop("completed", node.reason or "stop")
+        case Stop() | Set():
+            _end_run(engine, node)
             return False
         case Exit():
             if _is_true(engine, node.condition, node.text):
@@ -85,6 +91,14 @@ def _control(engine: Engine, node: Node) -> bool:
                 frame = Frame(node.id, rounds=len(node.values), passed_s=passed)
                 engine.state.frames.append(frame)
     return True
+
+
+def _end_run(engine: Engine, node: Stop | Set) -> None:
+    if isinstance(node, Stop):
+        engine.stop("completed", node.reason or "stop")
+    else:
+        # `check` refuses it on a bench without that auxiliary, as all are
+        engine.stop("fault", f"{node.path}: nothing here sets {node.name}")
 
 
 def _is_true(engine: Engine, condition: Expression, text: str) -> bool:

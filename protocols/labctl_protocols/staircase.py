@@ -1,0 +1,24 @@
+"""The way of a sweep: from corner to corner, by voltage travelled."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def way_of(start_V: float, corners_V: Sequence[float], cycles: int) -> list[float]:
+    """All corners in their order, the start first."""
+    return [start_V, *list(corners_V) * cycles]
+
+
+def voltage_at(way: Sequence[float], travelled: float) -> float:
+    """The voltage so far along the way through the way."""
+    for a, b in pairwise(way):
+        length = abs(b - a)
+        if travelled < length:
+            return a + (b - a) * travelled / length
+        travelled -= length
+    return way[-1]
+
+
+def length_V(way: Sequence[float]) -> float:
+    """The whole way through the way."""
+    return sum(abs(b - a) for a, b in pairwise(way))

@@ -1,6 +1,7 @@
 """Data out: BDF for other programs, plain tables for Origin and Excel, and a strict validator."""
 
 from labctl.export.bdf import Exported, export_bdf_csv, export_bdf_parquet
+from labctl.export.curves import export_dqdv_csv, export_pulses_csv
 from labctl.export.plain import export_csv, export_cycles_csv
 from labctl.export.strict import Finding, validate
 
@@ -11,5 +12,7 @@ __all__ = [
     "export_bdf_parquet",
     "export_csv",
     "export_cycles_csv",
+    "export_dqdv_csv",
+    "export_pulses_csv",
     "validate",
 ]

@@ -46,7 +46,7 @@ def export_csv(run: Path, path: Path | None = None) -> Path:
     with Reader(run) as reader:
         manifest = reader.manifest()
         rows = _reading_rows(reader.readings(), area_of(manifest), bool(manifest["simulated"]))
-        return _write(target(run, manifest, ".csv", path), READING_COLUMNS, rows)
+        return write_table(target(run, manifest, ".csv", path), READING_COLUMNS, rows)
 
 
 def export_cycles_csv(run: Path, path: Path | None = None) -> Path:
@@ -59,10 +59,11 @@ def export_cycles_csv(run: Path, path: Path | None = None) -> Path:
         document = document_of(reader, manifest, list(reader.events()))
     area_cm2, simulated = area_of(manifest), document["simulated"] is True
     rows = (_cycle_cells(cycle, area_cm2, simulated) for cycle in parts(document, "cycles"))
-    return _write(target(run, manifest, ".cycles.csv", path), CYCLE_COLUMNS, rows)
+    return write_table(target(run, manifest, ".cycles.csv", path), CYCLE_COLUMNS, rows)
 
 
-def _write(file: Path, columns: Cells, rows: Iterator[Cells]) -> Path:
+def write_table(file: Path, columns: Cells, rows: Iterator[Cells]) -> Path:
+    """Write a table whole or not at all, with no cell that a spreadsheet would run."""
     with written_whole(file) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
@@ -73,7 +74,8 @@ def _write(file: Path, columns: Cells, rows: Iterator[Cells]) -> Path:
     return file
 
 
-def _per(value: float | None, area_cm2: float | None) -> float | None:
+def per(value: float | None, area_cm2: float | None) -> float | None:
+    """Per area; None where one of them is unknown."""
     return None if value is None or area_cm2 is None else value / area_cm2
 
 
@@ -95,20 +97,20 @@ def _reading_rows(
             datetime.fromtimestamp(row.unix_s, UTC).isoformat(timespec="milliseconds"),
             row.voltage_V,
             current_mA,
-            _per(current_mA, area_cm2),
+            per(current_mA, area_cm2),
             capacity_mAh,
-            _per(capacity_mAh, area_cm2),
+            per(capacity_mAh, area_cm2),
             charged_mAh,
             discharged_mAh,
-            _per(charged_mAh, area_cm2),
-            _per(discharged_mAh, area_cm2),
+            per(charged_mAh, area_cm2),
+            per(discharged_mAh, area_cm2),
             row.cycle,
             row.step_count,
             row.step_type,
             row.step_id,
             row.step_time_s,
             row.quality,
-            _simulated_word(simulated),
+            simulated_word(simulated),
         )
 
 
@@ -124,7 +126,7 @@ def _cycle_cells(cycle: Data, area_cm2: float | None, simulated: bool) -> Cells:
         *(cycle.get(name) for name in CYCLE_FIGURES),
         part(cycle, "nucleation").get("overpotential_V"),
         "; ".join(map(str, flags)) if isinstance(flags, list) else None,
-        _simulated_word(simulated),
+        simulated_word(simulated),
     )
 
 
@@ -133,12 +135,13 @@ def _half_cells(half: Data, area_cm2: float | None) -> Cells:
     return (
         half.get("kind"),
         charge_mAh,
-        _per(charge_mAh, area_cm2),
+        per(charge_mAh, area_cm2),
         half.get("energy_mWh"),
         half.get("duration_s"),
         half.get("mean_voltage_V"),
     )
 
 
-def _simulated_word(simulated: bool) -> str:
+def simulated_word(simulated: bool) -> str:
+    """The last column of every table (S9)."""
     return "SIMULATED" if simulated else "no"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from labctl.figures import life, series
 from labctl.figures.energies import Part, voltages_json
-from labctl.figures.run_halves import curves_of, halves_of
+from labctl.figures.run_halves import Half, curves_of, halves_of
 from labctl.figures.series import Accuracy, Counted, Json
 from labctl.figures.shape import Shape, Trace, shape_of
 from labctl.journal import Reader, RecordedEvent
-from labctl.show.figures import Figures, figures_of
+from labctl.show.figures import figures_of
 from labctl.show.values import Data, number, part, scaled, text
 from labctl_drivers.vocabulary import RangeAccuracy
 from labctl_protocols.engine.account import Account, RangeShare
@@ -40,7 +40,7 @@ def document_of(reader: Reader, manifest: Data, events: Sequence[RecordedEvent])
     accuracy = _accuracy(told)
     counted = _counted(told)
     irreversible = series.irreversible_json(counted, accuracy, area_cm2)
-    shapes = _shapes(reader, events, base, kind, area_cm2)
+    shapes = _shapes(reader, events, kind, area_cm2)
     cycles = [
         {
             **cycle,
@@ -208,16 +208,18 @@ Shapes = Mapping[tuple[int, int], Shape]
 """(cycle, sign of the current) → what the voltage did."""
 
 
+def halves_of_run(reader: Reader, events: Sequence[RecordedEvent] | None = None) -> list[Half]:
+    """All half cycles of a run, in order; its events are read where they are not given."""
+    events = list(reader.events()) if events is None else events
+    first_kind = (figures_of(events)["sense"] or "").removesuffix("-first")
+    return halves_of(events, first_kind, reader.net_charge_by_step())
+
+
 def _shapes(
-    reader: Reader,
-    events: Sequence[RecordedEvent],
-    base: Figures,
-    kind: str,
-    area_cm2: float | None,
+    reader: Reader, events: Sequence[RecordedEvent], kind: str, area_cm2: float | None
 ) -> Shapes:
     """Shapes of both directions of each cycle, one cycle's readings in memory at a time."""
-    first_kind = (base["sense"] or "").removesuffix("-first")
-    halves = halves_of(events, first_kind, reader.net_charge_by_step())
+    halves = halves_of_run(reader, events)
     shapes: dict[tuple[int, int], Shape] = {}
     wanted = [half for half in halves if half.standing in ("complete", "interrupted")]
     for cycle, members in groupby(curves_of(reader, wanted), key=lambda each: each[0].cycle):

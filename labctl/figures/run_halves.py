@@ -122,12 +122,16 @@ def _settle_one(walk: _Walk, role: str) -> None:
             return
 
 
-def curves_of(reader: Reader, halves: Sequence[Half]) -> Iterator[tuple[Half, Trace]]:
+def curves_of(
+    reader: Reader, halves: Sequence[Half], with_holds: bool = True
+) -> Iterator[tuple[Half, Trace]]:
     """Charge and voltage of these halves, which are in order; one half in memory at a time.
 
     What drifts during the rests between a half's steps is not the half's.
     """
-    whose = {step: half for half in halves for step in half.steps}
+    whose = {
+        step: half for half in halves for step in half.steps if with_holds or step not in half.holds
+    }
     now: Half | None = None
     charge_Ah, voltage_V = array("d"), array("d")
     step, start_Ah = 0, 0.0

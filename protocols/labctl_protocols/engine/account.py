@@ -73,7 +73,7 @@ def coulombic_efficiency(first: Account, second: Account) -> float | None:
 
 
 def charge_uncertainty(account: Account, accuracy: Sequence[RangeAccuracy]) -> float:
-    """Expanded uncertainty (k = 2) of a net charge, A·s: zero offset, gain by polarity, sampling."""
+    """Expanded uncertainty (k = 2) of a net charge, A·s: offset, gain by polarity, sampling."""
     return expanded(charge_errors(account, accuracy), account.variance_As2)
 
 

@@ -37,7 +37,8 @@ def document_of(reader: Reader, manifest: Data, events: Sequence[RecordedEvent])
     base = figures_of(events)
     told = [event.data for event in events if event.kind == "cycle"]
     kind, area_cm2 = kind_of(manifest, events), area_of(manifest)
-    accuracy = _accuracy(told)
+    halves = _halves(events)
+    accuracy = _accuracy(halves)
     counted = _counted(told)
     irreversible = series.irreversible_json(counted, accuracy, area_cm2)
     shapes = _shapes(reader, events, kind, area_cm2)
@@ -61,7 +62,7 @@ def document_of(reader: Reader, manifest: Data, events: Sequence[RecordedEvent])
         "area_cm2": area_cm2,
         "means": series.means_json(chosen, accuracy),
         "ice": _initial_json(told, counted),
-        "totals": series.totals_json(_plated(events, kind), irreversible, accuracy, area_cm2),
+        "totals": series.totals_json(_plated(halves, kind), irreversible, accuracy, area_cm2),
         "retention": _retention_json(told),
     }
 
@@ -100,9 +101,8 @@ def _account(half: Data) -> Account:
     return account
 
 
-def _accuracy(cycles: Sequence[Data]) -> Accuracy:
+def _accuracy(halves: Sequence[Data]) -> Accuracy:
     """The ranges' limits of error; empty where one half does not tell them (an older journal)."""
-    halves = [part(cycle, name) for cycle in cycles for name in ("first", "second")]
     if not all(map(_ranges, halves)):
         return ()
     known = {
@@ -111,6 +111,17 @@ def _accuracy(cycles: Sequence[Data]) -> Accuracy:
         for each in _ranges(half)
     }
     return tuple(known[range_A] for range_A in sorted(known))
+
+
+def _halves(events: Iterable[RecordedEvent]) -> list[Data]:
+    """All half cycles that are told of, those in cycles and those without a partner."""
+    found: list[Data] = []
+    for event in events:
+        if event.kind == "cycle":
+            found += [part(event.data, "first"), part(event.data, "second")]
+        elif event.kind == "half":
+            found.append(part(event.data, "half"))
+    return found
 
 
 def _counted(cycles: Sequence[Data]) -> list[Counted]:
@@ -141,17 +152,11 @@ def _flags(cycle: Data) -> set[str]:
     return set(map(str, flags)) if isinstance(flags, list) else set()
 
 
-def _plated(events: Iterable[RecordedEvent], kind: str) -> Account | None:
-    """All that was plated on the collector, the halves that are in no cycle too."""
+def _plated(halves: Iterable[Data], kind: str) -> Account | None:
+    """All that was plated on the collector, by the halves that are in no cycle too."""
     wanted = PLATES.get(kind)
     if wanted is None:
         return None
-    halves = []
-    for event in events:
-        if event.kind == "cycle":
-            halves += [part(event.data, "first"), part(event.data, "second")]
-        elif event.kind == "half":
-            halves.append(part(event.data, "half"))
     return series.total(
         _account(half) for half in halves if text(half, "kind") in (wanted, "plate")
     )

@@ -150,7 +150,7 @@ class Cycles:
         scope = self.scopes[-1]
         self._close_half(scope, emit, accuracy)
         if scope.waiting is not None:
-            _tell_half("open", scope, scope.waiting, emit)
+            _tell_half("open", scope, scope.waiting, emit, accuracy)
         counting = self.counting_scope is scope
         self.scopes.pop()
         if scope.pair == "total" and counting and scope.first and scope.second:
@@ -164,10 +164,10 @@ class Cycles:
             return
         if half.sign == self.first_sign:
             if scope.waiting is not None:
-                _tell_half("open", scope, scope.waiting, emit)
+                _tell_half("open", scope, scope.waiting, emit, accuracy)
             scope.waiting = half
         elif scope.waiting is None:
-            _tell_half("lead_in", scope, half, emit)
+            _tell_half("lead_in", scope, half, emit, accuracy)
         else:
             first, scope.waiting = scope.waiting, None
             self._tell_cycle(scope, first, half, first.whole and half.whole, emit, accuracy)
@@ -293,9 +293,16 @@ def trust_data(half: Half, accuracy: Sequence[RangeAccuracy]) -> dict[str, objec
     return {"ranges": ranges, "u_random_Ah": half.account.variance_As2**0.5 / 3600.0}
 
 
-def _tell_half(role: str, scope: Scope, half: Half, emit: Emit) -> None:
+def _tell_half(
+    role: str, scope: Scope, half: Half, emit: Emit, accuracy: Sequence[RangeAccuracy]
+) -> None:
     group_class, label = scope.group_class, scope.label
     emit(
         "half",
-        lambda: {"role": role, "class": group_class, "group": label, "half": half_data(half)},
+        lambda: {
+            "role": role,
+            "class": group_class,
+            "group": label,
+            "half": {**half_data(half), **trust_data(half, accuracy)},
+        },
     )

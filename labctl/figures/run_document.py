@@ -21,8 +21,9 @@ from labctl_protocols.engine.account import Account, RangeShare
 
 IMPLAUSIBLE_ABOVE_PERCENT = 120.0
 NOT_TO_CUT_OFF = frozenset({"not stripped to cut-off", "not at cut-off"})
-PLATES = {"half": "plate", "symmetric": "plate", "anode-free": "charge"}
-"""By the cell's kind, which half brings metal onto the collector (or onto one electrode)."""
+PLATES = {"half": "plate", "anode-free": "charge"}
+"""By the cell's kind, which half brings metal onto the collector; in a symmetric cell the first
+half of a cycle brings it onto one electrode."""
 
 
 def figures_of_run(folder: Path) -> Json:
@@ -154,7 +155,10 @@ def _flags(cycle: Data) -> set[str]:
 
 def _plated(halves: Iterable[Data], kind: str) -> Account | None:
     """All that was plated on the collector, by the halves that are in no cycle too."""
+    halves = list(halves)
     wanted = PLATES.get(kind)
+    if kind == "symmetric" and halves:
+        wanted = text(halves[0], "kind")
     if wanted is None:
         return None
     return series.total(
@@ -246,7 +250,7 @@ def _voltages_json(cycle: Data, shapes: Shapes, kind: str) -> Json:
         _part(first, sign, shapes.get((which, sign), Shape())),
         _part(second, -sign, shapes.get((which, -sign), Shape())),
         cycle.get("complete") is True,
-        kind if text(first, "kind") == "plate" else "cell",
+        kind if kind == "symmetric" or text(first, "kind") == "plate" else "cell",
     )
 
 

@@ -39,6 +39,7 @@ def page_of(
         tables.apart_table(record),
         element("h2", "Groups"),
         tables.groups_table(record),
+        tables.pulses_tables(record),
         element("h2", "What ended each step"),
         tables.ends_summary(record),
         tables.ends_table(record),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from labctl.figures.run_document import document_of
 from labctl.figures.run_halves import Half, halves_of
+from labctl.figures.run_pulses import pulses_of_run
 from labctl.journal import Reader, RecordedEvent
 from labctl.show.run import outcome_of
 from labctl.show.values import Data, number, text
@@ -30,7 +31,8 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A run as its journal stood when it was read: `figures` is what `labctl cycles --json` tells.
+    """A run as its journal stood when it was read: `figures` and `pulses` are what
+    `labctl cycles --pulses --json` tells.
 
     `net_Ah` is charged less discharged.
     """
@@ -43,6 +45,7 @@ class Record:
     kind: str
     area_cm2: float | None
     figures: Data
+    pulses: Mapping[str, Sequence[Data]]
     events: Sequence[RecordedEvent]
     halves: Sequence[Half]
     t_s: Floats
@@ -78,6 +81,7 @@ def read_record(folder: Path) -> Record:
         events = list(reader.events())
         columns = _columns(reader)
         figures = document_of(reader, manifest, events)
+        pulses = pulses_of_run(reader)
     step_count, net_Ah = columns["step_count"], columns["charging_Ah"] - columns["discharging_Ah"]
     first_kind = text(figures, "sense").removesuffix("-first")
     return Record(
@@ -89,6 +93,7 @@ def read_record(folder: Path) -> Record:
         kind=text(figures, "kind"),
         area_cm2=number(figures, "area_cm2"),
         figures=figures,
+        pulses=pulses,
         events=events,
         halves=halves_of(events, first_kind, _net_by_step(step_count, net_Ah)),
         t_s=columns["t_s"],

@@ -7,6 +7,7 @@ from labctl.report.cycles import kinds_of
 from labctl.report.html import element, escaped, number_cell, table, text_cell
 from labctl.report.means import summary_figures
 from labctl.report.record import Record
+from labctl.show.pulses import TABLES, columns_of
 from labctl.show.values import Data, number, part, parts, scaled, text
 from labctl.show.why import UNITS, why_document
 from labctl.show.words import clock_text, duration_text
@@ -28,6 +29,9 @@ FIGURES = (
     ("polarisation (mV)", "polarisation_V", 1e3, ".1f"),
 )
 """Head, key in the figures, factor, form; columns without any figure are left out."""
+
+MOST_PULSES = 500
+"""`labctl export --to pulses-csv` has them all."""
 
 
 def cycles_table(record: Record) -> str:
@@ -106,6 +110,24 @@ def apart_table(record: Record) -> str:
     ]
     told = table(["half", "kind", "group", "mAh"], rows, id="apart")
     return element("h3", "Halves without a partner") + told
+
+
+def pulses_tables(record: Record) -> str:
+    """DCIR, ICI and GITT, folded away; empty where no change of current gives a figure."""
+    told = []
+    for kind, (title, _) in TABLES.items():
+        found = record.pulses[kind]
+        if found:
+            columns = columns_of(kind, found)
+            rows = [
+                [number_cell(scaled(row, each.key, each.factor), each.form) for each in columns]
+                for row in found[:MOST_PULSES]
+            ]
+            count = f"{len(found)}" if len(found) <= MOST_PULSES else f"first {MOST_PULSES}"
+            summary = element("summary", escaped(f"{title} ({count})"))
+            head = [column.head for column in columns]
+            told.append(element("details", summary, table(head, rows, id=kind)))
+    return element("h2", "Pulses and pauses") + "".join(told) if told else ""
 
 
 def ends_summary(record: Record) -> str:

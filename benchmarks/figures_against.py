@@ -67,13 +67,11 @@ def against_ledger(result: RunResult) -> Iterator[Figure]:
     """The run's figures beside the model's."""
     document, model = figures_of_run(result.folder), result.model or {}
     for ours, ledger in zip(parts(document, "groups"), parts(model, "groups"), strict=True):
-        told = (
-            number(ours, "ce_percent"),
-            number(ours, "u_ce_percent"),
-            number(ledger, "ce_percent"),
-        )
-        if ours["complete"] and None not in told:
-            yield (f"CE/% {text(ours, 'label')}", *(each or 0.0 for each in told))
+        ce, u_ce = number(ours, "ce_percent"), number(ours, "u_ce_percent")
+        true = number(ledger, "ce_percent")
+        counts = ours["complete"] and ours["class"] != "conditioning"
+        if counts and ce is not None and u_ce is not None and true is not None:
+            yield f"CE/% {text(ours, 'label')}", ce, u_ce, true
     totals, cycles = part(document, "totals"), parts(document, "cycles")
     if any(each["class"] == "conditioning" for each in cycles):
         return  # what conditioning passes is the interphase's charge, which no metal's ledger has

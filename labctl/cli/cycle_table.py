@@ -125,16 +125,8 @@ def half_line(half: Data) -> str:
 
 def summary_lines(document: Data) -> Iterator[str]:
     """The means by name, ICE, totals, life."""
-    means, retention = part(document, "means"), part(document, "retention")
-    told = [
-        f"{name.replace('_', '-')} {value}"
-        for name in MEANS
-        if (value := _with_uncertainty(means, f"{name}_ce_percent", ".4f"))
-    ]
-    if told:
-        yield f"CE/% over {_cycles(means['cycles'])}: " + ", ".join(told)
-        if means["charge_summed_cycles"] != means["cycles"]:
-            yield f"  (charge-summed over {_cycles(means['charge_summed_cycles'])})"
+    retention = part(document, "retention")
+    yield from _means_lines(part(document, "means"))
     initial = part(document, "ice")
     value = _with_uncertainty(initial, "ce_percent", ".3f")
     if value:
@@ -149,6 +141,22 @@ def summary_lines(document: Data) -> Iterator[str]:
         n80 = retention["n80"] or "not reached"
         of = "second half" if retention["of"] == "second" else "discharge"
         yield f"Q/%: {of} of cycle {retention['reference_cycle']} is 100 %; N80: {n80}"
+
+
+def _means_lines(means: Data) -> Iterator[str]:
+    """By name, over the cycles that each is over."""
+    told = {
+        name: value
+        for name in MEANS
+        if (value := _with_uncertainty(means, f"{name}_ce_percent", ".4f"))
+    }
+    summed = told.get("charge_summed")
+    if summed and means["charge_summed_cycles"] != means["cycles"]:
+        yield f"CE/% over {_cycles(means['charge_summed_cycles'])}: charge-summed {summed}"
+        del told["charge_summed"]
+    if told:
+        named = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in told.items())
+        yield f"CE/% over {_cycles(means['cycles'])}: {named}"
 
 
 def _with_uncertainty(data: Data, key: str, form: str, unit: str = "") -> str:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
-from labctl.bench.model import BenchError, Instrument, Simulate
+from labctl.bench.model import INSTRUMENT_PARAMETERS, BenchError, Instrument, Simulate
+from labctl_protocols.plan import MAIN
 from labctl_simulators.ports import Cell, CellSize, Firmware, Ledger
 
 if TYPE_CHECKING:
     from labctl_protocols.cell_record import CellRecord
+    from labctl_simulators.terminals import Terminals
 
 Kind = Literal["half", "anode-free", "full", "symmetric"]
 KINDS: Mapping[str, Kind] = {
@@ -18,8 +20,6 @@ KINDS: Mapping[str, Kind] = {
     "anode-free": "anode-free",
     "symmetric": "symmetric",
 }
-INSTRUMENT_PARAMETERS = ("instrument_error",)
-"""What `-m` says to the instrument; every other name goes to the cell model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ class Twin:
         return self.cell.ledger()
 
 
+@dataclass(frozen=True, slots=True)
+class SimulatedCell:
+    """A cell without instruments yet: `model` names it, `terminals` are its pairs by role."""
+
+    cell: Cell
+    model: str
+    terminals: "Mapping[str, Terminals]"
+
+
 def make_twin(
     instrument: Instrument,
     cell: "CellRecord | None",
@@ -50,17 +59,88 @@ def make_twin(
     `model` and `parameters` go before the bench's own `simulate` block; without a model in either,
     it is the one that fits the record. Raises BenchError for what no simulator or model knows.
     """
+    twins = make_twins(
+        {MAIN: instrument}, cell, model=model, parameters=parameters, seed=seed, now=now
+    )
+    return twins[MAIN]
+
+
+def make_twins(
+    instruments: Mapping[str, Instrument],
+    cell: "CellRecord | None",
+    *,
+    model: str | None = None,
+    parameters: Mapping[str, float] | None = None,
+    seed: int = 0,
+    now: float | None = None,
+) -> dict[str, Twin]:
+    """The twins of the instruments at a cell's terminals, by role; `make_twin` for several.
+
+    The cell is that of the instrument at `main`, without which there is none; each instrument
+    draws its own errors. Raises BenchError for what no simulator or model knows, and for a role
+    whose terminals the model has not.
+    """
+    made = make_cell(
+        instruments[MAIN], cell, model=model, parameters=parameters, seed=seed, now=now
+    )
+    return {
+        role: connect(made, role, instrument, parameters=parameters, seed=seed + place)
+        for place, (role, instrument) in enumerate(instruments.items())
+    }
+
+
+def make_cell(
+    instrument: Instrument,
+    cell: "CellRecord | None",
+    *,
+    model: str | None = None,
+    parameters: Mapping[str, float] | None = None,
+    seed: int = 0,
+    now: float | None = None,
+) -> SimulatedCell:
+    """The cell of an instrument's `simulate` block, of the record's size. Raises BenchError."""
+    from labctl_simulators.terminals import terminals_of
+
     simulate = instrument.simulate or Simulate()
-    given = {**simulate.parameters, **(parameters or {})}
-    to_instrument = {name: given.pop(name) for name in INSTRUMENT_PARAMETERS if name in given}
-    _refuse_negative(to_instrument)
+    given = _given(instrument, parameters)
+    to_cell = {name: given[name] for name in given if name not in INSTRUMENT_PARAMETERS}
     try:
-        name, made = _make_cell(model or simulate.model, cell, given, seed)
+        name, made = _make_cell(model or simulate.model, cell, to_cell, seed)
     except ValueError as error:
         raise BenchError(f"instrument {instrument.name}: {error}") from None
     start = _loop_time(0.0) if now is None else now
-    firmware = _make_firmware(instrument, made, to_instrument, seed, start)
-    return Twin(firmware, made, name)
+    return SimulatedCell(made, name, terminals_of(made, start))
+
+
+def connect(
+    cell: SimulatedCell,
+    role: str,
+    instrument: Instrument,
+    *,
+    parameters: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Twin:
+    """The instrument's twin at the cell's terminals of this role. Raises BenchError."""
+    if role not in cell.terminals:
+        raise BenchError(
+            f"instrument {instrument.name}: the model {cell.model} has no terminal {role!r}; "
+            f"it has {', '.join(cell.terminals)}"
+        )
+    given = _given(instrument, parameters)
+    options = {name: given[name] for name in INSTRUMENT_PARAMETERS if name in given}
+    name = instrument.driver
+    maker = _load("labctl.simulators", name, f"simulator for the driver {name!r}")
+    try:
+        firmware: Firmware = maker(
+            cell.terminals[role], serial=instrument.serial, seed=seed, **options
+        )
+    except ValueError as error:
+        raise BenchError(f"instrument {instrument.name}: {error}") from None
+    return Twin(firmware, cell.cell, cell.model)
+
+
+def _given(instrument: Instrument, parameters: Mapping[str, float] | None) -> dict[str, float]:
+    return {**(instrument.simulate or Simulate()).parameters, **(parameters or {})}
 
 
 def _make_cell(
@@ -94,6 +174,7 @@ def size_of(cell: "CellRecord | None") -> CellSize | None:
         "preplated_Ah": cell.preplated_Ah,
         "collector": cell.collector,
         "cathode": cell.cathode,
+        "reservoir": "supply" in cell.terminals,
     }
     if cell.area_cm2 is not None:
         sizes["area_cm2"] = cell.area_cm2
@@ -106,28 +187,11 @@ def _with_metal(size: CellSize, metal: Any) -> CellSize:  # noqa: ANN401 - a Lit
     return replace(size, metal=metal)
 
 
-def _make_firmware(
-    instrument: Instrument, cell: Cell, options: Mapping[str, float], seed: int, now: float
-) -> Firmware:
-    from labctl_simulators.terminals import Terminals
-
-    name = instrument.driver
-    maker = _load("labctl.simulators", name, f"simulator for the driver {name!r}")
-    firmware: Firmware = maker(Terminals(cell, now), serial=instrument.serial, seed=seed, **options)
-    return firmware
-
-
 def _load(group: str, name: str, what: str) -> Any:  # noqa: ANN401 - whatever a plug-in offers
     for found in entry_points(group=group, name=name):
         return found.load()
     known = ", ".join(sorted({found.name for found in entry_points(group=group)}))
     raise BenchError(f"there is no {what}; there are {known}")
-
-
-def _refuse_negative(options: Mapping[str, float]) -> None:
-    for name, value in options.items():
-        if value < 0:
-            raise BenchError(f"{name} = {value:g}: it cannot be negative")
 
 
 def _loop_time(otherwise: float) -> float:

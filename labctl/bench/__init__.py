@@ -8,6 +8,7 @@ from labctl.bench.model import (
     Simulate,
     Terminals,
     default_bench,
+    default_channels,
 )
 from labctl.bench.parse import load_bench, parse_bench
 
@@ -19,6 +20,7 @@ __all__ = [
     "Simulate",
     "Terminals",
     "default_bench",
+    "default_channels",
     "load_bench",
     "parse_bench",
 ]

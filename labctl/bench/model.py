@@ -1,15 +1,19 @@
 """A bench as values: instruments, channels, where data and messages go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from labctl_protocols.plan import MAIN
 
 IN_MEMORY = "sim"
 """The resource of an instrument that is simulated inside this process."""
 DEFAULT_DRIVER = "keithley-2450"
 DEFAULT_PORT = 5025
 DEFAULT_PREFIX = "lab"
+INSTRUMENT_PARAMETERS = ("instrument_error", "frozen_at_h", "set_deviation")
+"""What a twin's parameters say to the instrument; every other name goes to the cell model."""
 
 
 class BenchError(Exception):
@@ -31,7 +35,11 @@ class Mqtt:
 
 @dataclass(frozen=True, slots=True)
 class Simulate:
-    """An instrument's simulated twin. `model` None fits the cell; `cell` is a file or a name."""
+    """An instrument's simulated twin. `model` None fits the cell; `cell` is a file or a name.
+
+    `shares` names the instrument whose cell this one hangs on, `terminal` which pair of that
+    cell's terminals it holds.
+    """
 
     model: str | None = None
     cell: str | None = None
@@ -39,6 +47,8 @@ class Simulate:
     port: int = DEFAULT_PORT
     parameters: Mapping[str, float] = field(default_factory=dict)
     seed: int | None = None
+    terminal: str = MAIN
+    shares: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +105,20 @@ class Bench:
         return self.instrument_of(channel).resource
 
 
-def default_bench(driver: str = DEFAULT_DRIVER) -> Bench:
-    """The bench that is used when none is named: one simulated instrument in memory."""
+def default_bench(driver: str = DEFAULT_DRIVER, roles: Sequence[str] = (MAIN,)) -> Bench:
+    """The bench that is used when none is named: simulated instruments in memory.
+
+    One for each of the cell's roles: `smu` on A1, `smu2` on A2 and so on (`default_channels`).
+    """
+    names = [f"smu{place or ''}" for place in (0, *range(2, len(roles) + 1))]
+    channels = default_channels(roles).values()
     return Bench(
         name="bench",
-        instruments={"smu": Instrument("smu", driver, IN_MEMORY, simulate=Simulate())},
-        channels={"A1": Terminals("A1", "smu")},
+        instruments={n: Instrument(n, driver, IN_MEMORY, simulate=Simulate()) for n in names},
+        channels={c: Terminals(c, n) for c, n in zip(channels, names, strict=True)},
     )
+
+
+def default_channels(roles: Sequence[str] = (MAIN,)) -> dict[str, str]:
+    """Role → channel of the default bench."""
+    return {role: f"A{place}" for place, role in enumerate(roles, 1)}

@@ -7,6 +7,7 @@ from typing import Literal
 from labctl.bench.model import Bench, Instrument, Mqtt, Terminals
 from labctl.bench.parse_instrument import parse_instrument
 from labctl.bench.parse_mqtt import parse_mqtt
+from labctl.bench.parse_shares import check_shares
 from labctl.bench.values import check_name, read_integer
 from labctl_protocols.fields import as_mapping, as_scalar, as_text, refuse_unknown, require
 from labctl_protocols.plan import Where
@@ -86,10 +87,12 @@ def _named(
 def _instruments(entry: Entry | None, problems: Problems) -> dict[str, Instrument]:
     found: dict[str, Instrument] = {}
     taken: dict[str, str] = {}
-    for each in _named(entry, "instruments", problems):
+    entries = list(_named(entry, "instruments", problems))
+    for each in entries:
         instrument = parse_instrument(each, taken, problems)
         if instrument is not None:
             found[instrument.name] = instrument
+    check_shares(entries, found, problems)
     return found
 
 

@@ -25,12 +25,14 @@ from labctl_protocols.fields import (
     refuse_unknown,
     require,
 )
+from labctl_protocols.plan import MAIN
 from labctl_protocols.problems import Problems
 from labctl_protocols.yaml12 import Entry
 from labctl_simulators.cells.names import split_model
 
 KEYS = ("driver", "serial", "resource", "simulate")
-SIMULATE_KEYS = ("model", "cell", "serve", "port", "parameters", "seed")
+SIMULATE_KEYS = ("model", "cell", "serve", "port", "parameters", "seed", "terminal", "shares")
+TERMINALS = ("main", "supply")
 
 
 def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) -> Instrument | None:
@@ -124,7 +126,7 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
             "a pseudo-terminal has no port",
             "leave `port` out, or `serve: tcp`",
         )
-    cell = mapping.get("cell")
+    cell, terminal, shares = (mapping.get(key) for key in ("cell", "terminal", "shares"))
     return Simulate(
         model=_model(mapping.get("model"), problems),
         cell=None if cell is None else as_text(cell.value, "`cell`", problems),
@@ -132,7 +134,15 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
         port=DEFAULT_PORT if port is None else port,
         parameters=_parameters(mapping.get("parameters"), problems),
         seed=read_integer(mapping.get("seed"), "seed", (0, 2**32 - 1), problems, "seed"),
+        terminal=_terminal(terminal, problems),
+        shares=None if shares is None else as_text(shares.value, "`shares`", problems),
     )
+
+
+def _terminal(entry: Entry | None, problems: Problems) -> str:
+    if entry is None:
+        return MAIN
+    return as_choice(entry.value, "`terminal`", TERMINALS, problems) or MAIN
 
 
 def _serve(entry: Entry | None, problems: Problems) -> Literal["tcp", "pty"]:

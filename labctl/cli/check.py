@@ -8,9 +8,9 @@ from labctl.cli.inputs import (
     BenchOption,
     ChannelOption,
     ProtocolArgument,
-    chosen_channels,
-    find_bench,
-    find_cell,
+    place_on_cell,
+    place_without_cell,
+    ratings_beside_main,
     ratings_of,
 )
 from labctl.cli.options import JsonOption, Pairs, channels_by_role, named_values
@@ -50,12 +50,15 @@ def check(
     from labctl_protocols import checker
     from labctl_protocols.files import load_protocol
 
-    described = find_bench(bench)
-    channels = chosen_channels(described, channels_by_role(channel))
+    record = None
+    if cell is None:
+        described, channels = place_without_cell(bench, channels_by_role(channel))
+    else:
+        described, record, channels = place_on_cell(bench, channels_by_role(channel), cell)
     parameters = named_values(p, "-p")
-    record = None if cell is None else find_cell(cell, described.folder)
     ratings = ratings_of(described, channels["main"])
-    plan, notes = checker.check(load_protocol(protocol), record, ratings, parameters)
+    others = ratings_beside_main(described, channels)
+    plan, notes = checker.check(load_protocol(protocol), record, ratings, parameters, others=others)
     print_lines(notes)
     unbounded = sorted({"charge", "time"} - ratings.bounds)
     if plan is not None and unbounded:
@@ -87,11 +90,14 @@ def explain(
     from labctl_protocols.checker import bind
     from labctl_protocols.files import load_protocol
 
-    described = find_bench(bench)
-    channels = chosen_channels(described, channels_by_role(channel))
-    record = find_cell(cell, described.folder)
-    ratings = ratings_of(described, channels["main"])
-    plan = bind(load_protocol(protocol), record, ratings, named_values(p, "-p"))
+    described, record, channels = place_on_cell(bench, channels_by_role(channel), cell)
+    plan = bind(
+        load_protocol(protocol),
+        record,
+        ratings_of(described, channels["main"]),
+        named_values(p, "-p"),
+        others=ratings_beside_main(described, channels),
+    )
     document = explain_document(plan)
     if json:
         print_json(document)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from labctl.bench import Bench, default_bench, load_bench
+from labctl.bench import Bench, default_bench, default_channels, load_bench
 from labctl.cli.exits import Refused
+from labctl_protocols.plan import MAIN
 
 if TYPE_CHECKING:
     from labctl_drivers.vocabulary import Ratings
@@ -34,23 +35,38 @@ def find_cell(text: str, folder: Path | None = None) -> "CellRecord":
     return load_cell(text)
 
 
-def find_bench(path: Path | None) -> Bench:
-    """The bench in a file, or the simulated one where no file is named."""
-    return default_bench() if path is None else load_bench(path)
+def place_on_cell(
+    bench: Path | None, given: dict[str, str], cell: str
+) -> "tuple[Bench, CellRecord, dict[str, str]]":
+    """Bench, cell and role → channel, as named on the command line.
+
+    Without a bench file, the simulated one that has an instrument at each of the cell's terminals.
+    Raises Refused, BenchError, ProtocolError.
+    """
+    if bench is not None:
+        described = load_bench(bench)
+        return described, find_cell(cell, described.folder), _chosen_channels(described, given)
+    record = find_cell(cell)
+    roles = (MAIN, *(role for role in record.terminals if role != MAIN))
+    described = default_bench(roles=roles)
+    return described, record, _chosen_channels(described, given or default_channels(roles))
 
 
-def chosen_channels(bench: Bench, given: dict[str, str]) -> dict[str, str]:
-    """Role → channel: as given, or the bench's only channel. Raises Refused, BenchError."""
+def place_without_cell(bench: Path | None, given: dict[str, str]) -> tuple[Bench, dict[str, str]]:
+    """Bench and role → channel where no cell is named. Raises Refused, BenchError."""
+    described = default_bench() if bench is None else load_bench(bench)
+    return described, _chosen_channels(described, given)
+
+
+def _chosen_channels(bench: Bench, given: dict[str, str]) -> dict[str, str]:
     if not given:
         if len(bench.channels) != 1:
             names = ", ".join(bench.channels)
             raise Refused(f"the bench {bench.name} has several channels: --channel {names}?")
-        given = {"main": next(iter(bench.channels))}
-    if "main" not in given:
+        given = {MAIN: next(iter(bench.channels))}
+    if MAIN not in given:
         raise Refused("--channel gives no channel the role main")
-    for role, channel in given.items():
-        if role != "main":
-            raise Refused(f"--channel {role}={channel}: only the role main is in this version")
+    for channel in given.values():
         bench.instrument_of(channel)
     return given
 
@@ -64,3 +80,8 @@ def ratings_of(bench: Bench, channel: str) -> "Ratings":
     if bench.is_in_memory(channel):
         twin = make_twin(bench.instrument_of(channel), None, model="open", now=0.0)
     return make_channel(bench, channel, twin=twin).ratings
+
+
+def ratings_beside_main(bench: Bench, channels: dict[str, str]) -> "dict[str, Ratings]":
+    """What the drivers at the cell's further terminals declare."""
+    return {role: ratings_of(bench, name) for role, name in channels.items() if role != MAIN}

@@ -13,9 +13,7 @@ from labctl.cli.inputs import (
     BenchOption,
     ChannelOption,
     ProtocolArgument,
-    chosen_channels,
-    find_bench,
-    find_cell,
+    place_on_cell,
 )
 from labctl.cli.options import (
     DEFAULT_DATA,
@@ -34,6 +32,8 @@ from labctl.show.values import figure, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from labctl_protocols.cell_record import CellRecord
 
 
 def run(
@@ -81,10 +81,8 @@ def run(
     from labctl.run.conduct import conduct
 
     request = _request(
-        find_bench(bench),
         protocol,
-        cell,
-        channels=channels_by_role(channel),
+        place_on_cell(bench, channels_by_role(channel), cell),
         parameters=named_values(p, "-p"),
         data=data,
         mqtt_url=mqtt,
@@ -107,11 +105,9 @@ def run(
 
 
 def _request(
-    bench: Bench,
     protocol: str,
-    cell: str,
+    place: "tuple[Bench, CellRecord, dict[str, str]]",
     *,
-    channels: dict[str, str],
     parameters: "Mapping[str, str]",
     data: Path | None,
     mqtt_url: str | None,
@@ -123,8 +119,7 @@ def _request(
 ) -> RunRequest:
     from labctl_protocols.files import load_protocol
 
-    chosen = chosen_channels(bench, channels)
-    record = find_cell(cell, bench.folder)
+    bench, record, chosen = place
     block = bench.instrument_of(chosen["main"]).simulate or Simulate()
     if bench.is_in_memory(chosen["main"]):
         model = model or block.model

@@ -13,7 +13,7 @@ from labctl.cli.exits import Refused
 from labctl.cli.inputs import find_cell
 from labctl.cli.options import Pairs, named_numbers, read_speed
 from labctl.cli.serving import announce, stop_signals
-from labctl.twin import Twin, make_twin
+from labctl.twin import SimulatedCell, Twin, connect, make_cell
 
 if TYPE_CHECKING:
     from labctl_protocols.cell_record import CellRecord
@@ -39,7 +39,8 @@ def simulate(
 
     First prints one JSON line for each instrument, which says where it answers. The cell is the
     one named in the instrument's `simulate` block, or by --cell; the record sets the model's
-    size. Ctrl-C or SIGTERM ends it.
+    size. With `simulate: {terminal: supply, shares: smu}` an instrument holds the third electrode
+    of the cell of `smu`. Ctrl-C or SIGTERM ends it.
 
     For example:
 
@@ -52,34 +53,52 @@ def simulate(
     parameters = named_numbers(m, "-m")
     described = load_bench(bench)
     given = None if cell is None else find_cell(cell)
-    twins = [
-        _twin(described, each, given, model, parameters, _seed(each, index, seed))
-        for index, each in enumerate(described.instruments.values())
-    ]
+    instruments = list(described.instruments.values())
+    seeds = {each.name: _seed(each, index, seed) for index, each in enumerate(instruments)}
+    cells = {
+        each.name: _cell(described, each, given, model, parameters, seeds[each.name])
+        for each in instruments
+        if _block(each).shares is None
+    }
+    twins = [(each, _twin(each, cells, parameters, seeds[each.name])) for each in instruments]
     asyncio.run(_serve(twins, read))
     return 0
 
 
-def _twin(
+def _block(instrument: Instrument) -> Simulate:
+    return instrument.simulate or Simulate()
+
+
+def _cell(
     bench: Bench,
     instrument: Instrument,
     cell: "CellRecord | None",
     model: str | None,
     parameters: dict[str, float],
     seed: int,
-) -> tuple[Instrument, Twin]:
-    block = instrument.simulate or Simulate()
-    if cell is None and block.cell is not None:
-        cell = find_cell(block.cell, bench.folder)
-    made = make_twin(instrument, cell, model=model, parameters=parameters, seed=seed, now=0.0)
-    return instrument, made
+) -> SimulatedCell:
+    named = _block(instrument).cell
+    if cell is None and named is not None:
+        cell = find_cell(named, bench.folder)
+    return make_cell(instrument, cell, model=model, parameters=parameters, seed=seed, now=0.0)
+
+
+def _twin(
+    instrument: Instrument,
+    cells: dict[str, SimulatedCell],
+    parameters: dict[str, float],
+    seed: int,
+) -> Twin:
+    block = _block(instrument)
+    shared = cells[block.shares or instrument.name]
+    return connect(shared, block.terminal, instrument, parameters=parameters, seed=seed)
 
 
 def _seed(instrument: Instrument, index: int, seed: int | None) -> int:
     """Each instrument draws its own errors: from --seed, else from its block, else its place."""
-    block = instrument.simulate
-    if seed is None and block is not None and block.seed is not None:
-        return block.seed
+    own = _block(instrument).seed
+    if seed is None and own is not None:
+        return own
     return index + (seed or 0)
 
 
@@ -93,7 +112,7 @@ async def _serve(twins: list[tuple[Instrument, Twin]], speed: float) -> None:
 
 
 async def _open(served: AsyncExitStack, instrument: Instrument, twin: Twin, speed: float) -> str:
-    block = instrument.simulate or Simulate()
+    block = _block(instrument)
     try:
         if block.serve == "pty":
             if sys.platform == "win32":

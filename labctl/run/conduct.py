@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from labctl import journal as journals
@@ -14,6 +14,7 @@ from labctl.journal.clock import host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
 from labctl.run.clock import host_speed, new_loop
 from labctl.run.ending import broker_of, finish
+from labctl.run.hearing import new_engine
 from labctl.run.journalling import journal_writer
 from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
@@ -22,14 +23,13 @@ from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
 from labctl.run.safe import safe_within_s
 from labctl.run.stops import Stops
 from labctl.run.watch import ProgressWatch, Teller
-from labctl.twin import Twin, make_twin
+from labctl.twin import Twin, make_twins
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
 from labctl_drivers.vocabulary import Opened
 from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
-from labctl_protocols.engine import Engine
-from labctl_protocols.plan import Plan
+from labctl_protocols.plan import MAIN, Plan
 
 SIMULATED_FIRMWARE = "-sim"
 
@@ -40,10 +40,10 @@ class CannotStart(InstrumentError):
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """What a run stands on once everything is open."""
+    """What a run stands on once everything is open; by terminal where there may be several."""
 
-    channel: Channel
-    opened: Opened
+    channels: Mapping[str, Channel]
+    opened: Mapping[str, Opened]
     plan: Plan
     twin: Twin | None
     simulated: bool
@@ -56,7 +56,7 @@ def conduct(request: RunRequest, on_progress: OnProgress | None = None) -> RunRe
     Raises ProtocolError for what the checker refuses, BenchError, InstrumentError and StorageFault
     for what cannot be opened; then nothing was driven.
     """
-    in_memory = request.bench.is_in_memory(request.channels["main"])
+    in_memory = request.bench.is_in_memory(request.channels[MAIN])
     speed = request.speed or ("max" if in_memory else 1.0)
     if speed == "max" and not in_memory:
         raise BenchError("only a bench in memory (`resource: sim`) can run at --speed max")
@@ -71,43 +71,69 @@ async def _conduct(
     broker: MqttSettings | None,
     on_progress: OnProgress | None,
 ) -> RunResult:
-    name = request.channels["main"]
-    instrument = request.bench.instrument_of(name)
     loop = asyncio.get_running_loop()
-    twin = None
-    if request.bench.is_in_memory(name):
-        twin = make_twin(
-            instrument,
-            request.cell,
-            model=request.model,
-            parameters=request.model_parameters,
-            seed=request.seed,
-        )
+    twins = twins_of(request)
     factor = 1.0 if speed == "max" else speed
-    channel = make_channel(
-        request.bench, name, twin=twin, speed=factor, transcript=request.transcript
-    )
+    channels = {
+        role: make_channel(
+            request.bench,
+            name,
+            twin=twins.get(role),
+            speed=factor,
+            transcript=request.transcript if role == MAIN else None,
+        )
+        for role, name in request.channels.items()
+    }
     stops = Stops(loop)
     with stops.heard():
         try:
-            ready = await _open(request, channel, twin, speed)
+            ready = await _open(request, channels, twins.get(MAIN), speed)
             return await _drive(request, ready, broker, stops, on_progress)
         finally:
-            with contextlib.suppress(Exception):
-                # the run is over and its output off; a link that will not close changes neither
-                await channel.close()
+            for channel in channels.values():
+                with contextlib.suppress(Exception):
+                    # the run is over, its outputs off; a link that will not close changes neither
+                    await channel.close()
 
 
-async def _open(request: RunRequest, channel: Channel, twin: Twin | None, speed: Speed) -> _Ready:
-    opened = await channel.open()
-    who = f"{opened.identity.model} {opened.identity.serial}"
-    simulated = twin is not None or opened.identity.firmware.endswith(SIMULATED_FIRMWARE)
-    if opened.output_was_on:
-        raise CannotStart(f"the output of {who} is on already: switch it off by hand, then run")
-    if not simulated and speed != 1.0:
-        raise BenchError(f"{who} is real: --speed is for simulated instruments")
-    plan = bind(request.protocol, request.cell, channel.ratings, request.parameters)
-    return _Ready(channel, opened, plan, twin, simulated, speed)
+def twins_of(request: RunRequest) -> dict[str, Twin]:
+    """The simulated instruments of a bench in memory, by terminal; none of another bench."""
+    if not request.bench.is_in_memory(request.channels[MAIN]):
+        return {}
+    for role, name in request.channels.items():
+        if not request.bench.is_in_memory(name):
+            raise BenchError(f"{name} ({role}) is not in memory, as the main terminal's channel is")
+    instruments = {
+        role: request.bench.instrument_of(name) for role, name in request.channels.items()
+    }
+    return make_twins(
+        instruments,
+        request.cell,
+        model=request.model,
+        parameters=request.model_parameters,
+        seed=request.seed,
+    )
+
+
+async def _open(
+    request: RunRequest, channels: Mapping[str, Channel], twin: Twin | None, speed: Speed
+) -> _Ready:
+    opened: dict[str, Opened] = {}
+    simulated = twin is not None
+    for role, channel in channels.items():
+        opened[role] = found = await channel.open()
+        who = f"{found.identity.model} {found.identity.serial}"
+        is_simulated = twin is not None or found.identity.firmware.endswith(SIMULATED_FIRMWARE)
+        simulated = simulated or is_simulated
+        if found.output_was_on:
+            raise CannotStart(f"the output of {who} is on already: switch it off by hand, then run")
+        if not is_simulated and speed != 1.0:
+            raise BenchError(f"{who} is real: --speed is for simulated instruments")
+    others = {role: channel.ratings for role, channel in channels.items() if role != MAIN}
+    plan = bind(
+        request.protocol, request.cell, channels[MAIN].ratings, request.parameters, others=others
+    )
+    return _Ready(channels, opened, plan, twin, simulated, speed)
 
 
 async def _drive(
@@ -121,18 +147,20 @@ async def _drive(
     start_unix, begin_s = time.time(), loop.time()
     run_id = journals.new_run_id(ready.plan.name, start_unix)
     folder = request.data / run_id
+    ratings = {role: channel.ratings for role, channel in ready.channels.items()}
     manifest = manifest_of(
         request,
         ready.plan,
         ready.opened,
+        ratings,
         run=run_id,
         start_unix=start_unix,
         simulated=ready.simulated,
-        safe_within_s=safe_within_s(ready.channel.ratings),
+        safe_within_s=max(safe_within_s(each.ratings) for each in ready.channels.values()),
     )
     real_time = ready.speed == 1.0 and ready.twin is None
     wall = host_wall(loop.time, begin_s) if real_time else virtual_wall(start_unix)
-    engine = Engine(ready.plan, ready.channel.ratings)
+    engine = new_engine(ready.plan, ratings)
     journal = journals.create(folder, manifest, wall)
     try:
         follower = None if broker is None else mqtt.start(broker, journal)
@@ -152,7 +180,7 @@ async def _drive(
         for listener in listeners:
             listener(answer)
 
-    run = RunLoop(engine, ready.channel, on_answer, host_speed(ready.speed))
+    run = RunLoop(engine, ready.channels, on_answer, host_speed(ready.speed))
     journal.on_fault(lambda error: _soon(loop, run.fail, error))
     stops.to(run.request_stop)
     ended = await run.run(begin_s if real_time else None)

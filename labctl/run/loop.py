@@ -1,8 +1,10 @@
 """The run loop: what the engine commands is done, what the instrument shows is heard."""
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from labctl.run.safe import make_safe
 from labctl.run.slept import SleepWatch
@@ -16,18 +18,22 @@ from labctl_protocols.decisions import (
     Command,
     Event,
     Heard,
+    Operator,
     Outcome,
     Safe,
     Safed,
     Stopping,
     Unsafe,
+    Waited,
 )
 from labctl_protocols.engine import Engine
+from labctl_protocols.plan import MAIN
 
 BAD_READINGS = 3
 """So many replies in a row that are no reading end the run (data_and_reliability.md §5, row 2)."""
 
 OnAnswer = Callable[[Answer], None]
+Word = Literal["continue", "pause", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class Ended:
 
 
 class RunLoop:
-    """Drives one engine over one channel; `on_answer` journals and shows, and may raise.
+    """Drives one engine over the channels of its terminals; `on_answer` journals and shows, and
+    may raise.
 
     `speed` is the loop's seconds per host second, None in virtual time.
     """
@@ -48,12 +55,14 @@ class RunLoop:
     def __init__(
         self,
         engine: Engine,
-        channel: Channel,
+        channels: Mapping[str, Channel],
         on_answer: OnAnswer,
         speed: float | None = None,
     ) -> None:
         self._engine = engine
-        self._channel = channel
+        self._channels = channels
+        self._connected = MAIN
+        self._said: deque[tuple[Word, str]] = deque()
         self._on_answer = on_answer
         self._speed = speed
         self._slept = SleepWatch(speed)
@@ -66,6 +75,11 @@ class RunLoop:
         """Ask the run to end; asking again changes nothing and skips nothing."""
         self._request_end("stopped", reason)
 
+    def operator(self, word: Word, by: str) -> None:
+        """Pass on what the operator says, once the engine can hear it."""
+        self._said.append((word, by))
+        self._wake_up()
+
     def fail(self, error: Exception) -> None:
         """Something that the run depends on has failed: end it."""
         if self._error is None:
@@ -75,6 +89,9 @@ class RunLoop:
     def _request_end(self, outcome: Outcome, reason: str) -> None:
         if self._end is None:
             self._end = outcome, reason
+        self._wake_up()
+
+    def _wake_up(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -94,17 +111,25 @@ class RunLoop:
         return Ended(answer.ended or "error", answer.reason, self._error)
 
     async def _next_heard(self, answer: Answer) -> Heard:
-        if Safe() in answer.commands:
+        command = next(iter(answer.commands), None)
+        if isinstance(command, Safe):
             # first off, then told: nothing that listens may come between
-            off = await make_safe(self._channel, self._speed or 1.0)
+            off = await self._make_safe(command.terminal)
             self._on_answer(answer)
             return off
         self._on_answer(answer)
-        if answer.commands:
-            return await self._obey(answer.commands[0])
+        if command is not None:
+            return await self._obey(command)
+        if answer.waits:
+            return await self._next_word(answer.wake_at)
         if answer.wake_at is None:
             raise RuntimeError("the engine asks for nothing")
         return await self._next_reading(answer.wake_at)
+
+    async def _make_safe(self, terminal: str | None) -> Safed | Unsafe:
+        """Switch one terminal off, or all of them."""
+        named = self._channels if terminal is None else {terminal: self._channels[terminal]}
+        return await make_safe(list(named.values()), self._speed or 1.0)
 
     async def _obey(self, command: Command) -> Heard:
         if not isinstance(command, Apply):
@@ -113,14 +138,42 @@ class RunLoop:
         if self._end is not None:
             return self._asked_to_end(*self._end)
         try:
-            changed = await self._channel.apply(command.setpoint, command.guard)
+            self._connected = command.terminal
+            channel = self._channels[command.terminal]
+            changed = await channel.apply(command.setpoint, command.guard)
         except InstrumentError as error:
             return self._fault(error)
         return self._asleep(began_s) or Applied(changed.time_s, changed.time_error_s)
 
+    async def _next_word(self, until_s: float | None) -> Heard:
+        """Wait for the operator with nothing connected.
+
+        In virtual time the clock stands still meanwhile: an answer takes host time.
+        """
+        loop = asyncio.get_running_loop()
+        while self._end is None and not self._said:
+            if until_s is not None and self._speed is not None:
+                if loop.time() >= until_s:
+                    return Waited(loop.time())
+                await self._sleep_until(until_s)
+            else:
+                await self._sleep_until(None)
+        # a host that slept while nothing was connected has missed nothing
+        self._slept.host_gap_s(loop.time(), loop.time())
+        if self._end is not None:
+            return self._asked_to_end(*self._end)
+        return self._operator_said()
+
+    def _operator_said(self) -> Operator:
+        word, by = self._said.popleft()
+        return Operator(asyncio.get_running_loop().time(), word, by)
+
     async def _next_reading(self, due_s: float) -> Heard:
         period_s = due_s - asyncio.get_running_loop().time()
-        await self._sleep_until(due_s)
+        if not self._said:
+            await self._sleep_until(due_s)
+        if self._said and self._end is None:
+            return self._operator_said()
         heard = await self._read()
         late = self._asleep(due_s, period_s) if isinstance(heard, Reading) else None
         return late or heard
@@ -137,7 +190,7 @@ class RunLoop:
     async def _read(self) -> Heard:
         while self._end is None:
             try:
-                reading = await self._channel.read()
+                reading = await self._channels[self._connected].read()
             except (InvalidReading, LinkTimeout) as error:
                 self._bad_readings += 1
                 if self._bad_readings >= BAD_READINGS:
@@ -156,16 +209,18 @@ class RunLoop:
         self._error = error
         return _stopping(*outcome_of(error), error)
 
-    async def _sleep_until(self, time_s: float) -> None:
+    async def _sleep_until(self, time_s: float | None) -> None:
+        """Until then, or somebody wants something; None: until somebody does."""
         loop = asyncio.get_running_loop()
-        if time_s <= loop.time() or self._end is not None:
+        if self._end is not None or (time_s is not None and time_s <= loop.time()):
             return
         self._waiter = loop.create_future()
-        timer = loop.call_at(time_s, self._wake, self._waiter)
+        timer = None if time_s is None else loop.call_at(time_s, self._wake, self._waiter)
         try:
             await self._waiter
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             self._waiter = None
 
     @staticmethod
@@ -177,7 +232,7 @@ class RunLoop:
         """The output goes off first; only then is anything written or told."""
         self._error = error
         outcome, reason = outcome_of(error)
-        off = await make_safe(self._channel, self._speed or 1.0)
+        off = await self._make_safe(None)
         try:
             stopping = replace(_stopping(outcome, reason, error), time_s=off.time_s)
             told = merged(self._engine.hear(stopping), self._engine.hear(off))

@@ -9,14 +9,16 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from labctl.run.request import RunRequest
-from labctl_drivers.vocabulary import Opened
-from labctl_protocols.plan import Plan
+from labctl.run.sources import sources_of
+from labctl_drivers.vocabulary import Opened, Ratings
+from labctl_protocols.plan import MAIN, Plan
 
 
 def manifest_of(
     request: RunRequest,
     plan: Plan,
-    opened: Opened,
+    opened: Mapping[str, Opened],
+    ratings: Mapping[str, Ratings],
     *,
     run: str,
     start_unix: float,
@@ -28,14 +30,13 @@ def manifest_of(
     `safe_within_s`: so many host seconds after any fault the output is off, read back, or said to
     be unknown.
     """
-    channel = request.channels["main"]
     text = request.protocol.text
     return {
         "run": run,
         "simulated": simulated,
         "start_unix": start_unix,
         "bench": request.bench.name,
-        "channel": channel,
+        "channel": request.channels[MAIN],
         "protocol": {
             "name": plan.name,
             "title": plan.title,
@@ -44,12 +45,17 @@ def manifest_of(
             "parameters": dict(plan.parameters),
         },
         "cell": cell_of(request, plan),
+        "sources": sources_of(request.protocol, request.cell, ratings, request.parameters),
         "limits": asdict(plan.limits),
         "safe_within_s": safe_within_s,
-        "instrument": {
-            **asdict(opened.identity),
-            "driver": request.bench.driver_of(channel),
-            "resource": request.bench.resource_of(channel),
+        "instrument": instrument_of(request, MAIN, opened[MAIN]),
+        "terminals": {
+            role: {
+                "channel": request.channels[role],
+                "electrodes": plan.terminals.get(role),
+                "instrument": instrument_of(request, role, found),
+            }
+            for role, found in opened.items()
         },
         "simulation": simulation_of(request) if simulated else None,
         "program": {
@@ -58,6 +64,16 @@ def manifest_of(
             "system": platform.platform(),
         },
         "host": {"name": socket.gethostname(), "pid": os.getpid()},
+    }
+
+
+def instrument_of(request: RunRequest, role: str, opened: Opened) -> dict[str, object]:
+    """Who answered at a terminal, and how it is reached."""
+    channel = request.channels[role]
+    return {
+        **asdict(opened.identity),
+        "driver": request.bench.driver_of(channel),
+        "resource": request.bench.resource_of(channel),
     }
 
 

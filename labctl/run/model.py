@@ -36,12 +36,16 @@ class ModelWatch:
 
 
 def figures_between(before: Ledger, after: Ledger) -> Figures:
-    """What the cell plated, stripped and lost between two moments (mAh), and its efficiency."""
+    """What the cell plated, stripped, lost and was supplied with between two moments (mAh), its CE.
+
+    `supplied` came from a reservoir electrode or from an additive in the cathode.
+    """
     plated = after.plated_Ah - before.plated_Ah
     stripped = after.stripped_Ah - before.stripped_Ah
     return {
         "plated_mAh": plated * 1000.0,
         "stripped_mAh": stripped * 1000.0,
         "lost_mAh": (after.lost_Ah - before.lost_Ah) * 1000.0,
+        "supplied_mAh": (after.supplied_Ah - before.supplied_Ah) * 1000.0,
         "ce_percent": 100.0 * stripped / plated if plated > 0 else None,
     }

@@ -1,6 +1,7 @@
 """The one way out of every run: output off and read back, or an alarm that it is unknown (S6)."""
 
 import asyncio
+from collections.abc import Sequence
 
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
@@ -19,17 +20,17 @@ def safe_within_s(ratings: Ratings) -> float:
     return TRY_FOR_S + PAUSE_S + ratings.safe_within_s + MARGIN_S
 
 
-async def make_safe(channel: Channel, speed: float = 1.0) -> Safed | Unsafe:
-    """Switch the output off whatever else happens; cancelling the caller does not stop it.
+async def make_safe(channels: Sequence[Channel], speed: float = 1.0) -> Safed | Unsafe:
+    """Switch the outputs off whatever else happens; cancelling the caller does not stop it.
 
-    Repeated until the instrument says that it is off, or given up as unknown. `speed` is the
+    Repeated until each instrument says that it is off, or given up as unknown. `speed` is the
     loop's seconds per host second.
     """
-    task = asyncio.ensure_future(_until_read_back(channel, speed))
+    task = asyncio.ensure_future(_all_off(channels, speed))
     while not task.done() or task.cancelled():
         if task.cancelled():
             # somebody cancelled all tasks before this one had begun
-            task = asyncio.ensure_future(_until_read_back(channel, speed))
+            task = asyncio.ensure_future(_all_off(channels, speed))
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -38,6 +39,13 @@ async def make_safe(channel: Channel, speed: float = 1.0) -> Safed | Unsafe:
                 # the canceller waits for this task to end, and it now ends safely
                 current.uncancel()
     return task.result()
+
+
+async def _all_off(channels: Sequence[Channel], speed: float) -> Safed | Unsafe:
+    found = await asyncio.gather(*(_until_read_back(channel, speed) for channel in channels))
+    unsafe = [off.text for off in found if isinstance(off, Unsafe)]
+    time_s = max(off.time_s for off in found)
+    return Unsafe(time_s, "; ".join(unsafe)) if unsafe else Safed(time_s)
 
 
 async def _until_read_back(channel: Channel, speed: float) -> Safed | Unsafe:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,18 +10,23 @@ class Ledger:
     """A cell's own exact account of its metal since it was made, in Ah.
 
     `plated` and `stripped` are the charges that passed at the collector in each direction,
-    `lost` is the metal that did not come back and never will by this path: dead metal,
-    interphase, self-discharge, corrosion.
+    `lost` is the metal that did not come back: dead metal (until some of it reconnects),
+    interphase, self-discharge, corrosion. `supplied` is what a reservoir electrode gave to the
+    cathode, less what it took, and what the cathode's additive released.
     """
 
     plated_Ah: float
     stripped_Ah: float
     lost_Ah: float
+    supplied_Ah: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class CellSize:
-    """What the cell's record tells its model; None where the record is silent."""
+    """What the cell's record tells its model; None where the record is silent.
+
+    `reservoir`: whether there is a third electrode of the metal.
+    """
 
     kind: Literal["half", "anode-free", "full", "symmetric", "cathode-half"]
     metal: Literal["Na", "K", "Zn", "Li"] | None = None
@@ -31,6 +36,7 @@ class CellSize:
     preplated_Ah: float = 0.0
     collector: str | None = None
     cathode: str | None = None
+    reservoir: bool = False
 
 
 class Cell(Protocol):
@@ -47,6 +53,15 @@ class Cell(Protocol):
 
     def ledger(self) -> Ledger:
         """The account so far."""
+
+
+@runtime_checkable
+class ManyTerminals(Protocol):
+    """A cell with more than one pair of terminals."""
+
+    @property
+    def ports(self) -> Mapping[str, Cell]:
+        """The cell as each pair shows it, by role, `main` first; they share one state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import math
 from copy import deepcopy
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from labctl_simulators.ports import Cell, Source, TerminalState
+from labctl_simulators.ports import Cell, ManyTerminals, Source, TerminalState
 from labctl_simulators.roots import rising_root
 
 STEEP_V = 2e-3
@@ -26,6 +26,7 @@ HELD_V = 1e-4
 FAINT = 1e-3
 FAINT_A = 1e-6
 FAR = math.inf
+TOGETHER_S = 1.0
 
 
 @runtime_checkable
@@ -53,15 +54,17 @@ OPEN = Source()
 class Terminals:
     """A cell with one source at its terminals; time only goes forward. Units: V, A, s.
 
-    The cell is copied for trials (`copy.deepcopy`); only accepted steps reach it.
+    The cell is copied for trials (`copy.deepcopy`); only accepted steps reach it. `beside` are all
+    the terminals of a cell that has several, these too: they share its time (`terminals_of`).
     """
 
-    __slots__ = ("_horizon", "_last_A", "_step_s", "cell", "now", "source")
+    __slots__ = ("_horizon", "_last_A", "_step_s", "beside", "cell", "now", "source")
 
     def __init__(self, cell: Cell, now: float = 0.0) -> None:
         self.cell = cell
         self.now = now
         self.source = OPEN
+        self.beside: tuple[Terminals, ...] = ()
         self._horizon = cell.horizon_s if isinstance(cell, KnowsItsHorizon) else None
         self._step_s = FIRST_S
         self._last_A = 0.0
@@ -88,6 +91,14 @@ class Terminals:
         left_s = now - self.now
         if not left_s >= 0:
             raise ValueError(f"time goes forward only: at {self.now} s, asked for {now} s")
+        if self.beside:
+            _advance_together(self.beside, now)
+        else:
+            self.advance_alone(now)
+
+    def advance_alone(self, now: float) -> None:
+        """Let time pass at these terminals, whatever the others' time is."""
+        left_s = now - self.now
         while left_s > 0:
             regime = self._regime()
             if regime.forces_current:
@@ -201,6 +212,28 @@ class Terminals:
     def _scale_A(self) -> float:
         source = self.source
         return abs(source.level if source.kind == "current" else source.limit) or 1e-6
+
+
+def terminals_of(cell: Cell, now: float = 0.0) -> dict[str, Terminals]:
+    """The terminals of a cell by role: `main` alone, or all that it has, on one clock."""
+    if not isinstance(cell, ManyTerminals):
+        return {"main": Terminals(cell, now)}
+    found = {role: Terminals(port, now) for role, port in cell.ports.items()}
+    for terminals in found.values():
+        terminals.beside = tuple(found.values())
+    return found
+
+
+def _advance_together(gang: tuple[Terminals, ...], now: float) -> None:
+    """Each in turn, at most a second ahead of the others while two sources are connected.
+
+    What one does in such a slice, the others see in theirs.
+    """
+    while (begin := gang[0].now) < now:
+        connected = sum(terminals.source.kind != "open" for terminals in gang)
+        until = now if connected < 2 else min(now, begin + TOGETHER_S)
+        for terminals in gang:
+            terminals.advance_alone(until)
 
 
 def _voltage_after(cell: Cell, step_s: float, current_A: float) -> float:

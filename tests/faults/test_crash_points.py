@@ -181,7 +181,7 @@ def test_cancelling_again_and_again_does_not_stop_making_safe() -> None:
 
     async def main(every: int) -> int:
         channel = Slow()
-        task = asyncio.ensure_future(safe.make_safe(channel))  # type: ignore[arg-type]  # a double
+        task = asyncio.ensure_future(safe.make_safe([channel]))  # type: ignore[arg-type]  # a double
         await asyncio.sleep(0)  # what has not begun yet is simply not begun
         rounds = 0
         while not task.done():

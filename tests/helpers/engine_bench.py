@@ -18,17 +18,21 @@ from labctl_protocols.decisions import (
     Apply,
     Event,
     Heard,
+    Operator,
     Row,
     Safe,
     Safed,
     Stopping,
     Unsafe,
+    Waited,
 )
 from labctl_protocols.engine.engine import Engine
 from labctl_protocols.engine.state import from_json, to_json
 from labctl_protocols.plan import Plan
 
 COMPLIANCE_V = 20.0
+Outside = Stopping | Operator
+"""What comes from outside the bench."""
 
 
 class Cell(Protocol):
@@ -276,15 +280,15 @@ def run(
     plan: Plan,
     bench: Bench,
     *,
-    outside: Mapping[int, Stopping] | None = None,
-    stop_when: Callable[[Trace], Stopping | None] | None = None,
+    outside: Mapping[int, Outside] | None = None,
+    stop_when: Callable[[Trace], Outside | None] | None = None,
     reload: bool = False,
     most: int = 200_000,
 ) -> Trace:
     """Run a plan on a bench to its end.
 
-    `outside` puts a Stopping before the n-th thing heard; `stop_when` is asked before each until
-    it gives one; `reload` puts the engine's state
+    `outside` puts something before the n-th thing heard; `stop_when` is asked before each until
+    it gives something; `reload` puts the engine's state
     through JSON into a new engine wherever no command is under way.
     """
     trace = Trace(Engine(plan, bench.ratings), bench)
@@ -293,7 +297,7 @@ def run(
     for count in range(most):
         if answer.ended is not None:
             return trace
-        heard = asker.ask(count, trace) or _from_bench(trace, answer.wake_at, reload)
+        heard = asker.ask(count, trace) or from_bench(trace, answer, reload)
         trace.heard.append(heard)
         answer = trace.take(trace.engine.hear(heard))
     raise AssertionError(f"the run did not end within {most} exchanges")
@@ -303,10 +307,10 @@ def run(
 class _Asker:
     """What comes from outside, and when."""
 
-    outside: Mapping[int, Stopping]
-    stop_when: Callable[[Trace], Stopping | None] | None
+    outside: Mapping[int, Outside]
+    stop_when: Callable[[Trace], Outside | None] | None
 
-    def ask(self, count: int, trace: Trace) -> Stopping | None:
+    def ask(self, count: int, trace: Trace) -> Outside | None:
         given = self.outside.get(count)
         if given is None and self.stop_when is not None:
             given = self.stop_when(trace)
@@ -315,9 +319,14 @@ class _Asker:
         return None if given is None else dataclasses.replace(given, time_s=trace.bench.now_s)
 
 
-def _from_bench(trace: Trace, wake_at: float | None, reload: bool) -> Heard:
+def from_bench(trace: Trace, answer: Answer, reload: bool) -> Heard:
+    """What the bench does about an answer."""
     if trace.waiting:
         return trace.bench.do(trace.waiting.pop(0))
+    wake_at = answer.wake_at
+    if answer.waits and wake_at is not None:
+        trace.bench.advance(wake_at)
+        return Waited(wake_at)
     if wake_at is None:
         raise AssertionError("the engine neither commands nor wants to be woken")
     if reload:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl_drivers.vocabulary import RangeAccuracy, Ratings
+from labctl_protocols.plan import Ask as Question
 from labctl_protocols.plan import (
     Drive,
     End,
@@ -24,6 +25,7 @@ from labctl_protocols.plan import (
     Repeat,
     Rest,
     Stop,
+    Sweep,
     Value,
     Where,
 )
@@ -141,6 +143,8 @@ def drive(
     hold: Sequence[End] = (),
     limits: Limits | None = None,
     record: Record | None = None,
+    control: Any = "current",
+    terminal: str = "main",
 ) -> Build:
     """A drive step; its sign is that of a half cell unless given."""
     if sign is None:
@@ -160,9 +164,37 @@ def drive(
             then_hold=then,
             limits=limits,
             record=record,
+            control=control,
+            terminal=terminal,
         )
 
     return build
+
+
+def sweep(start_V: Any, corners_V: Sequence[Any], rate_V_s: float, **more: Any) -> Build:
+    """A staircase through the corners; it ends on the way's own time."""
+    cycles = more.get("cycles", 1)
+
+    def build(ids: Ids, path: str) -> Node:
+        way = [start_V, *list(corners_V) * cycles]
+        length = sum(abs(b - a) for a, b in itertools.pairwise(way))
+        return Sweep(
+            **_fields(ids, path, "sweep", None),
+            start=_value(start_V),
+            corners=tuple(_value(corner) for corner in corners_V),
+            rate_V_s=rate_V_s,
+            step_V=more.pop("step_V", 1e-3),
+            until=(end("time", length / rate_V_s, word="sweep"),),
+            **more,
+        )
+
+    return build
+
+
+def ask(question: str, timeout_s: float | None = None) -> Build:
+    return lambda ids, path: Question(
+        **_fields(ids, path, "ask", None), question=question, timeout_s=timeout_s
+    )
 
 
 def plate(at_A: Any, *until: End, **more: Any) -> Build:
@@ -181,8 +213,8 @@ def discharge(at_A: Any, *until: End, **more: Any) -> Build:
     return drive("discharge", at_A, *until, **more)
 
 
-def rest(*until: End, label: str | None = None, record: Record | None = None) -> Build:
-    return lambda ids, path: Rest(**_fields(ids, path, "rest", label), until=until, record=record)
+def rest(*until: End, label: str | None = None, **more: Any) -> Build:
+    return lambda ids, path: Rest(**_fields(ids, path, "rest", label), until=until, **more)
 
 
 def hold(voltage_V: Any, *until: End, label: str | None = None) -> Build:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from labctl.bench import Bench, default_bench
+from labctl.bench import Bench, default_bench, default_channels
 from labctl.run.conduct import conduct
 from labctl.run.request import RunRequest, RunResult
 from labctl_protocols.files import load_cell, load_protocol
@@ -64,12 +64,14 @@ def request_of(
     bench: Bench | None = None,
 ) -> RunRequest:
     """What `labctl run` makes of the same words, on the simulated bench in virtual time."""
-    chosen = bench or default_bench()
+    record = load_cell(str(cell))
+    roles = tuple(record.terminals) or ("main",)
+    chosen = bench or default_bench(roles=roles)
     return RunRequest(
         protocol=load_protocol(str(protocol)),
-        cell=load_cell(str(cell)),
+        cell=record,
         bench=chosen,
-        channels={"main": next(iter(chosen.channels))},
+        channels=default_channels(roles) if bench is None else {"main": next(iter(bench.channels))},
         parameters=parameters or {},
         data=data,
         model=model_name,

@@ -37,7 +37,8 @@ def integrate(engine: Engine, reading: Reading) -> None:
         account.variance_As2 += variance
         _count(engine, charge, energy)
         _enter_metal(engine, step, charge, dt, variance)
-    output.earlier, output.before = output.before, last
+    if last is not None:
+        output.earlier, output.before = output.before, last
     passed = 0.0
     if step is not None:
         passed = (step.sign or 1) * step.account.charge_As
@@ -65,7 +66,10 @@ def output_changed(engine: Engine, time_s: float, error_s: float, drives: bool) 
     engine.receive_gap([], None)
     state.awaiting = False
     state.output = Output(time_s, error_s, drives)
-    if state.phase != "adjusting":
+    if state.phase == "adjusting":
+        # the cell goes on as before: where it is heading is known
+        state.output.before = last
+    else:
         state.trail, state.trail_s = [], 0.0
     engine.flush()
 

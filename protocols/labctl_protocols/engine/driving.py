@@ -85,7 +85,7 @@ def drive(engine: Engine) -> bool:
     if step is None:
         raise RuntimeError("no drive step is prepared")
     if step.skip:
-        skip_step(engine, step, "skipped", "skipped by the operator")
+        skip_step(engine, step, judge.SKIPPED.word, judge.SKIPPED.reason)
         return False
     past = past_end(engine, step)
     if past is not None:

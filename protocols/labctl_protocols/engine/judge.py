@@ -25,6 +25,9 @@ class Over:
     word: str = ""
 
 
+SKIPPED = Over(None, "skipped by the operator", word="skipped")
+
+
 def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:
     """The maker's limits of error of this reading: (V, A)."""
     volt = accuracy_of(reading.voltage_range_V, ratings.voltage_ranges)
@@ -103,6 +106,8 @@ def step_over(
     errors: tuple[float, float],
 ) -> Over | None:
     """Whether the step ends with this reading, and why."""
+    if step.skip:
+        return SKIPPED
     if step.sign and step.sign * reading.current_A < -2 * errors[1]:
         return Over(None, "the current flows against the drive: the cell is already past the end")
     crossing = first_crossing(until, progress, names) or held_at_target(

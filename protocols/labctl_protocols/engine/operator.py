@@ -12,13 +12,11 @@ from labctl_drivers.vocabulary import Setpoint
 from labctl_protocols.decisions import Operator
 from labctl_protocols.engine import driving, ending, steps
 from labctl_protocols.engine.ends import Progress, Sample
-from labctl_protocols.engine.judge import Over
+from labctl_protocols.engine.judge import SKIPPED, Over
 from labctl_protocols.plan import Ask
 
 if TYPE_CHECKING:
     from labctl_protocols.engine.engine import Engine
-
-SKIPPED = "skipped by the operator"
 
 
 def ask(engine: Engine, node: Ask) -> None:
@@ -109,9 +107,9 @@ def _skip(engine: Engine) -> str:
     begun = phase == "running"
     state.paused = None
     if begun:
-        end_paused(engine, Over(None, SKIPPED, word="skipped"))
+        end_paused(engine, SKIPPED)
     else:
-        steps.skip_step(engine, step, "skipped", SKIPPED)
+        steps.skip_step(engine, step, SKIPPED.word, SKIPPED.reason)
     return "the step is skipped"
 
 
@@ -122,7 +120,7 @@ def drive_again(engine: Engine) -> bool:
         raise RuntimeError("no step was paused")
     past = driving.past_end(engine, step)
     if step.skip:
-        end_paused(engine, Over(None, SKIPPED, word="skipped"))
+        end_paused(engine, SKIPPED)
         return False
     if past is not None:
         end_paused(engine, Over(None, past[1], word=past[0].word))

@@ -1,6 +1,6 @@
 """Cell models and their factories; entry points in the group `labctl.cells` name the latter."""
 
-from labctl_simulators.cells.make import anode_free, half, symmetric
+from labctl_simulators.cells.make import anode_free, half, symmetric, three_electrode
 from labctl_simulators.cells.names import default_model, split_model
 from labctl_simulators.cells.plain import open_circuit, resistor, short_circuit, thevenin
 
@@ -14,4 +14,5 @@ __all__ = [
     "split_model",
     "symmetric",
     "thevenin",
+    "three_electrode",
 ]

@@ -22,6 +22,9 @@ NUCLEATION_RATED_mA_cm2 = 0.5
 NUCLEATION_BEND_mA_cm2 = 0.05
 NEW_PLATING_mAh_cm2 = 1e-3
 HORIZON_V = 2.5e-4
+SLOW_mA_cm2 = 0.1
+RESTS_BELOW_mA_cm2 = 1e-6
+RECOVERY_HORIZON_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ class ElectrodeMake:
     fixed_loss_mAh_cm2: float
     self_discharge_per_h: float
     corrosion_mA_cm2: float
+    corrosion_first_mA_cm2: float
+    corrosion_settles_cycles: float
+    recovery_per_h: float
     metal_Ah: float
 
 
@@ -76,6 +82,7 @@ class Electrode:
         "_nucleation_Ah",
         "_nucleation_V",
         "_platings",
+        "_recovery_per_s",
         "_rest_V",
         "_stripped_since_Ah",
         "_surface_V",
@@ -103,8 +110,9 @@ class Electrode:
         self._capacity_F = make.double_layer_uF_cm2 * area * 1e-6
         self._film_F = make.film_mAh_cm2 * area * 3.6 / FILM_BELOW_V
         self._fixed_loss_Ah = make.fixed_loss_mAh_cm2 * area * 1e-3
-        self._corrosion_A = make.corrosion_mA_cm2 * area * 1e-3
+        self._corrosion_A = make.corrosion_first_mA_cm2 * area * 1e-3
         self._decay_per_s = make.self_discharge_per_h / 3600.0
+        self._recovery_per_s = make.recovery_per_h / 3600.0
         self.metal_Ah = make.metal_Ah
         self.bare = make.metal_Ah <= BARE_BELOW * self._depletion_Ah
         self._surface_V = make.fresh_V if self.bare else 0.0
@@ -149,6 +157,10 @@ class Electrode:
         warmer = exp(barrier_K * (1.0 / ROOM_K - 1.0 / temperature_K))
         self._exchange_A = make.exchange_mA_cm2 * make.area_cm2 * 1e-3 * warmer
 
+    def hasten_self_discharge(self, per_h: float) -> None:
+        """Self-discharge beside the electrode's own, from now on."""
+        self._decay_per_s = (self._make.self_discharge_per_h + per_h) / 3600.0
+
     def potential(self, current_A: float) -> float:
         """Potential at this plating current, V; falls with it (a bare one only by its lag)."""
         lag_V = self._diffusion_ohm * self._lag_A
@@ -173,6 +185,8 @@ class Electrode:
         `slope_S`: by how much that current rises with this electrode's potential (a short beside
         the cell), which matters while the electrode is bare and its potential runs away.
         """
+        if self._recovery_per_s > 0.0:
+            self._reconnect(dt_s, current_A)
         left_s = dt_s
         while left_s > 0.0:
             if self.bare:
@@ -185,7 +199,8 @@ class Electrode:
         """For how long the potential will surely move by less than 1 mV at this current."""
         if self.bare:
             pull_A = abs(current_A + self._leak_A())
-            return HORIZON_V * self._capacity_F / (pull_A + 1e-18)
+            longest_s = HORIZON_V * self._capacity_F / (pull_A + 1e-18)
+            return min(longest_s, RECOVERY_HORIZON_S) if self._recovery_per_s > 0.0 else longest_s
         longest_s = 600.0
         swing_V = abs(current_A - self._lag_A) * self._diffusion_ohm
         if swing_V > HORIZON_V:
@@ -269,6 +284,21 @@ class Electrode:
         kinetic_V = self._kinetic_V * asinh(0.5 * current_A / self._exchange_A)
         return kinetic_V + self._nucleation_V * asinh(current_A / self._bend_A)
 
+    def _reconnect(self, dt_s: float, current_A: float) -> None:
+        """Dead metal comes back at rest and while stripping slowly; a bare collector needs a rest.
+
+        Once enough of it touches a bare collector, that is covered, and needs no nuclei.
+        """
+        slowest_A = (RESTS_BELOW_mA_cm2 if self.bare else SLOW_mA_cm2) * self._make.area_cm2 * 1e-3
+        if not -slowest_A <= current_A <= 0.0:
+            return
+        back_Ah = self.dead_Ah * -expm1(-self._recovery_per_s * dt_s)
+        self.dead_Ah -= back_Ah
+        self.metal_Ah += back_Ah
+        if self.bare and self.metal_Ah > self._depletion_Ah:
+            self._cover()
+            self._grown_Ah = inf
+
     def _cover(self) -> None:
         self.bare = False
         self._grown_Ah = 0.0
@@ -279,6 +309,9 @@ class Electrode:
         self._surface_V = -self._overpotential(current_A)
         self.bare = True
         self._rest_V = self._make.stripped_rest_V
+        if self._grown_Ah >= NEW_PLATING_mAh_cm2 * self._make.area_cm2 * 1e-3:
+            # the next deposit is a new one, even where corrosion and no strip took this one
+            self._stripped_since_Ah = inf
 
     def _move_metal(self, left_s: float, current_A: float) -> float:
         """Plate or strip; stops where the metal ends. Gives the time used.
@@ -346,7 +379,7 @@ class Electrode:
         return min(loss_Ah, 0.5 * metal_Ah)
 
     def _begin_plating(self) -> None:
-        """A plating after a strip counts as the next cycle, and with it the yield settles."""
+        """A plating after a strip is the next cycle; with it yield and corrosion settle."""
         make = self._make
         if self._stripped_since_Ah >= NEW_PLATING_mAh_cm2 * make.area_cm2 * 1e-3:
             self._platings += 1
@@ -356,4 +389,7 @@ class Electrode:
                 self._yield = make.ce - gap * exp(-settled / make.ce_settles_cycles)
             else:
                 self._yield = make.ce if settled else make.ce_first
+            fresh_mA_cm2 = make.corrosion_first_mA_cm2 - make.corrosion_mA_cm2
+            fresh_mA_cm2 *= exp(-settled / make.corrosion_settles_cycles)
+            self._corrosion_A = (make.corrosion_mA_cm2 + fresh_mA_cm2) * make.area_cm2 * 1e-3
             self._stripped_since_Ah = 0.0

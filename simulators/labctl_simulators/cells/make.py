@@ -1,19 +1,25 @@
 """Factories of the plating cells: a cell's record and the user's parameters become a model."""
 
 from collections.abc import Mapping
-from dataclasses import fields
-from math import exp, inf
+from dataclasses import fields, replace
+from math import exp
 from random import Random
 
-from labctl_simulators.cells.cathodes import curve_named
+from labctl_simulators.cells.cathodes import FRESH, parse_cathode
 from labctl_simulators.cells.electrode import Electrode, ElectrodeMake
 from labctl_simulators.cells.opposite import Cathode, Facing
 from labctl_simulators.cells.parameters import Known, chosen
-from labctl_simulators.cells.plating import ZERO_CELSIUS_K, Body, PlatingCell, Short
-from labctl_simulators.cells.presets import METALS, Metal
+from labctl_simulators.cells.plating import ZERO_CELSIUS_K, Body, PlatingCell
+from labctl_simulators.cells.presets import METALS, NUCLEATION_V, Metal
+from labctl_simulators.cells.three_electrode import ThreeElectrodes
+from labctl_simulators.cells.troubles import TROUBLES, troubles_of
 from labctl_simulators.ports import CellSize
 
 EXCESS_mAh_cm2 = 50.0
+FOIL_Ah = 1e6
+ISOTHERMAL_W_K = 1e9
+UNSAID = -1.0
+ADDITIVE_V = 4.2
 LOSSES = ("fixed_loss_mAh_cm2", "film_mAh_cm2", "self_discharge_per_h", "corrosion_mA_cm2")
 SPREAD = {
     "fresh_V": 0.03,
@@ -46,7 +52,8 @@ def half(size: CellSize, parameters: Mapping[str, float], seed: int) -> PlatingC
     """Bare collector (positive terminal) against an excess of metal: a negative current plates."""
     values, metal = _values("half", size, parameters, seed, {})
     collector = Electrode(_electrode_make(metal, size, values, size.preplated_Ah))
-    return PlatingCell(collector, _foil(metal, size, values), _body(-1, size, values))
+    counter = Facing(_foil(metal, size, values, FOIL_Ah))
+    return PlatingCell(collector, counter, _body(-1, size, values, seed))
 
 
 def symmetric(size: CellSize, parameters: Mapping[str, float], seed: int) -> PlatingCell:
@@ -56,7 +63,20 @@ def symmetric(size: CellSize, parameters: Mapping[str, float], seed: int) -> Pla
     metal_Ah = values["metal_mAh_cm2"] * size.area_cm2 * 1e-3
     positive = Electrode(_electrode_make(metal, size, values, metal_Ah))
     negative = Electrode(_electrode_make(metal, size, values, metal_Ah))
-    return PlatingCell(positive, Facing(negative), _body(-1, size, values))
+    return PlatingCell(positive, Facing(negative), _body(-1, size, values, seed))
+
+
+CATHODE_SIDE = {
+    "capacity_mAh_cm2": Known(1.0, 1e-3, 1e3),
+    "cathode_exchange_mA_cm2": Known(1.0, 1e-4, 1e3),
+    "cathode_resistance_ohm_cm2": Known(20.0, 0.0, 1e5),
+    "additive_mAh_cm2": Known(UNSAID, UNSAID, 1e3),
+    "additive_V": Known(UNSAID, UNSAID, 6.0),
+}
+RESERVOIR_SIDE = {
+    "reservoir_mAh_cm2": Known(EXCESS_mAh_cm2, 1e-3, 1e6),
+    "supply_resistance_ohm_cm2": Known(40.0, 0.01, 1e5),
+}
 
 
 def anode_free(size: CellSize, parameters: Mapping[str, float], seed: int) -> PlatingCell:
@@ -64,28 +84,61 @@ def anode_free(size: CellSize, parameters: Mapping[str, float], seed: int) -> Pl
 
     A record of kind `cathode-half` gives the same cell with an excess of metal on the collector.
     """
-    extra = {
-        "capacity_mAh_cm2": Known(1.0, 1e-3, 1e3),
-        "cathode_exchange_mA_cm2": Known(1.0, 1e-4, 1e3),
-        "cathode_resistance_ohm_cm2": Known(20.0, 0.0, 1e5),
-    }
-    values, metal = _values("anode-free", size, parameters, seed, extra)
+    values, metal = _values("anode-free", size, parameters, seed, CATHODE_SIDE)
     metal_Ah = size.preplated_Ah
     if size.kind == "cathode-half":
         metal_Ah = EXCESS_mAh_cm2 * size.area_cm2 * 1e-3
     collector = Electrode(_electrode_make(metal, size, values, metal_Ah))
-    capacity_Ah = values["capacity_mAh_cm2"] * size.area_cm2 * 1e-3
-    if "capacity_mAh_cm2" not in parameters:
+    cathode = _cathode(metal, size, values, parameters)
+    return PlatingCell(collector, cathode, _body(+1, size, values, seed))
+
+
+def three_electrode(size: CellSize, parameters: Mapping[str, float], seed: int) -> ThreeElectrodes:
+    """An anode-free cell with a reservoir of the metal: terminals `main` and `supply`.
+
+    On either a positive current takes metal from the cathode: to the collector on `main`, to the
+    reservoir on `supply`.
+    """
+    extra = CATHODE_SIDE | RESERVOIR_SIDE
+    values, metal = _values("three-electrode", size, parameters, seed, extra)
+    collector = Electrode(_electrode_make(metal, size, values, size.preplated_Ah))
+    cathode = _cathode(metal, size, values, parameters)
+    shared_ohm = values["cathode_resistance_ohm_cm2"] / size.area_cm2
+    reservoir_Ah = values["reservoir_mAh_cm2"] * size.area_cm2 * 1e-3
+    reservoir = _foil(metal, size, values, reservoir_Ah)
+    supply_ohm = values["supply_resistance_ohm_cm2"] / size.area_cm2 + shared_ohm
+    body = _body(+1, size, values, seed)
+    supply = replace(body, resistance_ohm=supply_ohm, troubles=(), heat_loss_W_K=ISOTHERMAL_W_K)
+    return ThreeElectrodes(collector, reservoir, cathode, shared_ohm, body, supply)
+
+
+def _cathode(
+    metal: Metal, size: CellSize, values: Mapping[str, float], given: Mapping[str, float]
+) -> Cathode:
+    """The cathode by its word in the record; what the inventory has above it is the additive's."""
+    host, additive_V = parse_cathode(size.cathode or metal.default_cathode)
+    mAh_cm2 = size.area_cm2 * 1e-3
+    capacity_Ah = values["capacity_mAh_cm2"] * mAh_cm2
+    if "capacity_mAh_cm2" not in given:
         capacity_Ah = size.capacity_Ah or size.inventory_Ah or capacity_Ah
-    content_Ah = capacity_Ah if size.inventory_Ah is None else size.inventory_Ah
-    cathode = Cathode(
-        curve_named(size.cathode or metal.default_cathode),
-        sites_Ah=max(capacity_Ah, content_Ah) / 0.99,
+    content_Ah = capacity_Ah * host.fill if size.inventory_Ah is None else size.inventory_Ah
+    additive_Ah = 0.0
+    if additive_V is not None or values["additive_mAh_cm2"] > 0.0:
+        additive_Ah = max(0.0, content_Ah - capacity_Ah * host.fill)
+        content_Ah -= additive_Ah
+    if values["additive_mAh_cm2"] != UNSAID:
+        additive_Ah = values["additive_mAh_cm2"] * mAh_cm2
+    if values["additive_V"] != UNSAID:
+        additive_V = values["additive_V"]
+    return Cathode(
+        host.curve,
+        sites_Ah=max(capacity_Ah * host.fill, content_Ah) / FRESH,
         content_Ah=content_Ah,
-        exchange_A=values["cathode_exchange_mA_cm2"] * size.area_cm2 * 1e-3,
+        exchange_A=values["cathode_exchange_mA_cm2"] * mAh_cm2,
         electrons=metal.electrons,
+        additive_Ah=additive_Ah,
+        additive_V=ADDITIVE_V if additive_V is None else additive_V,
     )
-    return PlatingCell(collector, cathode, _body(+1, size, values))
 
 
 def _values(
@@ -103,7 +156,10 @@ def _values(
     known = {
         name: Known(float(getattr(metal, name)), low, high) for name, (low, high) in RANGES.items()
     }
-    values = chosen(model, known | COMMON | dict(extra), given)
+    nucleation_V = NUCLEATION_V.get((size.metal, size.collector or ""))
+    if nucleation_V is not None:
+        known["nucleation_V"] = replace(known["nucleation_V"], default=nucleation_V)
+    values = chosen(model, known | COMMON | TROUBLES | dict(extra), given)
     random = Random(seed)
     for name, width in SPREAD.items():
         factor = exp(width * max(-2.0, min(2.0, random.gauss(0.0, 1.0))))
@@ -113,6 +169,8 @@ def _values(
         values |= {"ce_first": given["ce"], "ce_settles_cycles": 0.0}
         values |= {name: 0.0 for name in LOSSES}
         values |= {name: float(given[name]) for name in given}
+    if values["corrosion_first_mA_cm2"] < 0.0:
+        values["corrosion_first_mA_cm2"] = values["corrosion_mA_cm2"]
     return values, metal
 
 
@@ -123,13 +181,9 @@ COMMON = {
     "heat_loss_W_K": Known(0.01, 1e-6, 1e3),
     "heat_capacity_J_K": Known(3.0, 1e-3, 1e6),
     "spread": Known(1.0, 0.0, 10.0),
-    "soft_short_S": Known(0.0, 0.0, 10.0),
-    "soft_short_at_h": Known(-1.0, -1.0),
-    "soft_short_at_mAh_cm2": Known(-1.0, -1.0),
-    "soft_short_for_h": Known(-1.0, -1.0),
-    "hard_short_S": Known(10.0, 0.1, 1e4),
-    "hard_short_at_h": Known(-1.0, -1.0),
-    "hard_short_at_mAh_cm2": Known(-1.0, -1.0),
+    "corrosion_first_mA_cm2": Known(UNSAID, UNSAID, 10.0),
+    "corrosion_settles_cycles": Known(20.0, 1e-3, 1e6),
+    "recovery_per_h": Known(0.0, 0.0, 10.0),
 }
 
 
@@ -147,17 +201,14 @@ def _electrode_make(
     )
 
 
-def _foil(metal: Metal, size: CellSize, values: Mapping[str, float]) -> Facing:
-    """A thick counter electrode: it loses nothing that matters and never runs out."""
+def _foil(metal: Metal, size: CellSize, values: Mapping[str, float], metal_Ah: float) -> Electrode:
+    """A thick electrode of the metal: it loses nothing that matters."""
     lossless = {"ce": 1.0, "ce_first": 1.0, "diffusion_ohm_cm2": 0.0, "nucleation_V": 0.0}
-    lossless |= {name: 0.0 for name in LOSSES}
-    return Facing(Electrode(_electrode_make(metal, size, {**values, **lossless}, FOIL_Ah)))
+    lossless |= {name: 0.0 for name in (*LOSSES, "corrosion_first_mA_cm2")}
+    return Electrode(_electrode_make(metal, size, {**values, **lossless}, metal_Ah))
 
 
-FOIL_Ah = 1e6
-
-
-def _body(sense: int, size: CellSize, values: Mapping[str, float]) -> Body:
+def _body(sense: int, size: CellSize, values: Mapping[str, float], seed: int) -> Body:
     ohm_cm2 = values["resistance_ohm_cm2"] + values.get("cathode_resistance_ohm_cm2", 0.0)
     return Body(
         sense=sense,
@@ -165,25 +216,6 @@ def _body(sense: int, size: CellSize, values: Mapping[str, float]) -> Body:
         ambient_K=values["temperature_degC"] + ZERO_CELSIUS_K,
         heat_loss_W_K=values["heat_loss_W_K"],
         heat_capacity_J_K=values["heat_capacity_J_K"],
-        shorts=tuple(_shorts(size, values)),
+        troubles=troubles_of(values, size.area_cm2),
+        seed=seed,
     )
-
-
-def _shorts(size: CellSize, values: Mapping[str, float]) -> list[Short]:
-    shorts = []
-    for name in ("soft", "hard"):
-        hour, charge = values[f"{name}_short_at_h"], values[f"{name}_short_at_mAh_cm2"]
-        asked = hour >= 0.0 or charge >= 0.0
-        if name == "soft" and values["soft_short_S"] > 0.0 and not asked:
-            hour, asked = 0.0, True
-        lasts_h = values.get(f"{name}_short_for_h", -1.0)
-        if asked and values[f"{name}_short_S"] > 0.0:
-            shorts.append(
-                Short(
-                    values[f"{name}_short_S"],
-                    from_s=hour * 3600.0 if hour >= 0.0 else inf,
-                    from_plated_Ah=charge * size.area_cm2 * 1e-3 if charge >= 0.0 else inf,
-                    for_s=lasts_h * 3600.0 if lasts_h >= 0.0 else inf,
-                )
-            )
-    return shorts

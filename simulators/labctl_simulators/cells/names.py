@@ -21,5 +21,7 @@ def default_model(size: CellSize) -> str:
         raise ValueError(
             f"the cell's record names no metal, which a model of kind {size.kind} is of"
         )
-    kind = "anode-free" if size.kind == "cathode-half" else size.kind
+    kind: str = "anode-free" if size.kind == "cathode-half" else size.kind
+    if size.kind == "anode-free" and size.reservoir:
+        kind = "three-electrode"
     return f"{size.metal.lower()}-{kind}"

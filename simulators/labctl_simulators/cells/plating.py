@@ -1,29 +1,20 @@
-"""A cell with a metal electrode in it: two electrodes, a resistance, a temperature, a short."""
+"""A cell with a metal electrode in it: two electrodes, a resistance, a temperature, troubles."""
 
 from dataclasses import dataclass
-from math import exp, inf
+from math import exp
 from typing import Self
 
 from labctl_simulators.cells.electrode import Electrode
 from labctl_simulators.cells.opposite import Opposite
+from labctl_simulators.cells.troubles import Course, Trouble
 from labctl_simulators.ports import Ledger
 from labctl_simulators.roots import rising_root
 
 ZERO_CELSIUS_K = 273.15
 WARMS_ABOVE_W = 1e-5
 RETUNE_K = 0.05
-NEVER = inf
 TYPICAL_OHM = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Short:
-    """An electronic path beside the cell, from an age or from a plated charge on, for a while."""
-
-    conductance_S: float
-    from_s: float = NEVER
-    from_plated_Ah: float = NEVER
-    for_s: float = NEVER
+OPEN_OHM = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +26,8 @@ class Body:
     ambient_K: float
     heat_loss_W_K: float
     heat_capacity_J_K: float
-    shorts: tuple[Short, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    seed: int = 0
 
 
 class PlatingCell:
@@ -48,7 +40,9 @@ class PlatingCell:
     __slots__ = (
         "_age_s",
         "_body",
-        "_onsets_s",
+        "_course",
+        "_is_open",
+        "_ohm",
         "_short_S",
         "_tuned_K",
         "collector",
@@ -62,8 +56,10 @@ class PlatingCell:
         self._body = body
         self.temperature_K = body.ambient_K
         self._age_s = 0.0
-        self._onsets_s = [short.from_s for short in body.shorts]
-        self._short_S = self._conductance_S()
+        self._ohm = body.resistance_ohm
+        self._short_S, self._is_open = 0.0, False
+        self._course = Course(body.troubles, body.seed) if body.troubles else None
+        self._suffer()
         self._retune()
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
@@ -72,8 +68,10 @@ class PlatingCell:
         new.opposite = self.opposite.__deepcopy__(memo)
         new._body = self._body
         new._age_s = self._age_s
-        new._onsets_s = self._onsets_s.copy() if self._onsets_s else self._onsets_s
+        new._course = None if self._course is None else self._course.__deepcopy__(memo)
+        new._ohm = self._ohm
         new._short_S = self._short_S
+        new._is_open = self._is_open
         new._tuned_K = self._tuned_K
         new.temperature_K = self.temperature_K
         return new
@@ -86,10 +84,12 @@ class PlatingCell:
     def ledger(self) -> Ledger:
         """The collector's account so far."""
         side = self.collector
-        return Ledger(side.plated_Ah, side.stripped_Ah, side.lost_Ah)
+        return Ledger(side.plated_Ah, side.stripped_Ah, side.lost_Ah, self.opposite.supplied_Ah)
 
     def voltage(self, current_A: float) -> float:
         """Terminal voltage if this current flowed now."""
+        if self._is_open:
+            return OPEN_OHM * current_A
         sense = self._body.sense
         if self._short_S <= 0.0:
             return sense * self._across(sense * current_A)
@@ -97,7 +97,7 @@ class PlatingCell:
 
     def _across(self, plating_A: float) -> float:
         """Opposite electrode minus collector at this plating current, ohmic drop included."""
-        drop_V = plating_A * (self._body.resistance_ohm + self.collector.film_ohm)
+        drop_V = plating_A * (self._ohm + self.collector.film_ohm)
         return self.opposite.potential(plating_A) - self.collector.potential(plating_A) + drop_V
 
     def _shorted_V(self, terminal_A: float) -> float:
@@ -112,10 +112,15 @@ class PlatingCell:
 
     def step(self, dt_s: float, current_A: float) -> None:
         """Let this current flow for that long."""
+        course = self._course
+        if course is None:
+            self._step(dt_s, current_A)
+            return
         left_s = dt_s
         while left_s > 0.0:
-            part_s = min(left_s, self._next_onset_s()) if self._onsets_s else left_s
-            self._step(part_s, current_A)
+            part_s = min(left_s, course.next_edge_s(self._age_s))
+            self._step(part_s, 0.0 if self._is_open else current_A)
+            self._suffer()
             left_s -= part_s
 
     def _step(self, dt_s: float, current_A: float) -> None:
@@ -123,25 +128,23 @@ class PlatingCell:
         plating_A, slope_S = body.sense * current_A, 0.0
         if short_S > 0.0:
             plating_A -= short_S * self._shorted_V(plating_A)
-            slope_S = short_S / (1.0 + short_S * (body.resistance_ohm + self.collector.film_ohm))
-        heat_W = plating_A * plating_A * body.resistance_ohm
+            slope_S = short_S / (1.0 + short_S * (self._ohm + self.collector.film_ohm))
+        heat_W = plating_A * plating_A * self._ohm
         if heat_W > WARMS_ABOVE_W or self.temperature_K != body.ambient_K:
             self._warm(dt_s, plating_A)
         self.collector.step(dt_s, plating_A, slope_S)
         self.opposite.step(dt_s, plating_A)
         self._age_s += dt_s
-        if self._onsets_s:
-            self._short_S = self._conductance_S()
 
     def horizon_s(self, current_A: float) -> float:
         """For how long, at this current, the voltage will move by less than 1 mV."""
-        plating_A = self._body.sense * current_A
+        plating_A = 0.0 if self._is_open else self._body.sense * current_A
         if self._short_S > 0.0:
             plating_A -= self._short_S * self._shorted_V(plating_A)
         horizon_s = self.collector.horizon_s(plating_A)
         horizon_s = min(horizon_s, self.opposite.horizon_s(plating_A))
-        if self._onsets_s:
-            horizon_s = min(horizon_s, self._next_onset_s())
+        if self._course is not None:
+            horizon_s = min(horizon_s, self._course.next_edge_s(self._age_s))
         return horizon_s
 
     def _warm(self, dt_s: float, plating_A: float) -> None:
@@ -162,23 +165,11 @@ class PlatingCell:
         self.collector.set_temperature(self.temperature_K)
         self.opposite.set_temperature(self.temperature_K)
 
-    def _conductance_S(self) -> float:
-        """All shorts that are there now; notes the onset of those that a plated charge brings."""
-        total_S = 0.0
-        for index, short in enumerate(self._body.shorts):
-            if self._onsets_s[index] > self._age_s and (
-                self.collector.plated_Ah >= short.from_plated_Ah
-            ):
-                self._onsets_s[index] = self._age_s
-            if self._onsets_s[index] <= self._age_s < self._onsets_s[index] + short.for_s:
-                total_S += short.conductance_S
-        return total_S
-
-    def _next_onset_s(self) -> float:
-        """Until the next short comes or goes by age; never zero."""
-        nearest_s = NEVER
-        for onset_s, short in zip(self._onsets_s, self._body.shorts, strict=True):
-            for edge_s in (onset_s, onset_s + short.for_s):
-                if edge_s > self._age_s:
-                    nearest_s = min(nearest_s, edge_s - self._age_s)
-        return max(nearest_s, 1e-6)
+    def _suffer(self) -> None:
+        """Take what troubles there are now."""
+        if self._course is None:
+            return
+        effects = self._course.effects(self._age_s, self.collector.plated_Ah)
+        self._short_S, self._is_open = effects.conductance_S, effects.is_open
+        self._ohm = self._body.resistance_ohm + effects.resistance_ohm
+        self.collector.hasten_self_discharge(effects.self_discharge_per_h)

@@ -126,3 +126,6 @@ METALS: dict[MetalName, Metal] = {
         corrosion_mA_cm2=0.0,
     ),
 }
+
+NUCLEATION_V: dict[tuple[MetalName, str], float] = {("Na", "Al"): 0.06, ("Zn", "Ti"): 0.075}
+"""Where the collector is not copper: the middle of the ranges in science.md §6."""

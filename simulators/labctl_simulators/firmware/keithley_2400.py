@@ -24,14 +24,17 @@ from labctl_simulators.firmware.k2400_sense import SENSE_COMMANDS
 from labctl_simulators.firmware.k2400_system import SYSTEM_COMMANDS
 from labctl_simulators.firmware.models import SERIES_2400
 from labctl_simulators.firmware.scpi import Grammar
-from labctl_simulators.firmware.smu import Front
+from labctl_simulators.firmware.smu import Flaws, Front
 from labctl_simulators.terminals import Terminals
 
 REVISION = "C32   Oct  4 2010 14:20:11/A02  /S/K-sim"
 
 
 class Keithley2400(Meter2400):
-    """A 2400 on a cell. `baud` None stands for GPIB. Raises ValueError for an unknown model."""
+    """A 2400 on a cell, with its flaws; `baud` None stands for GPIB.
+
+    Raises ValueError for an unknown model.
+    """
 
     grammar = Grammar([*COMMON, *SENSE_COMMANDS, *SYSTEM_COMMANDS])
 
@@ -43,6 +46,8 @@ class Keithley2400(Meter2400):
         serial: str | None = None,
         seed: int = 0,
         instrument_error: float = 1.0,
+        frozen_at_h: float = inf,
+        set_deviation: float = 0.0,
         baud: int | None = None,
         line_hz: float = 50.0,
         talk: Talk = "stream",
@@ -58,7 +63,7 @@ class Keithley2400(Meter2400):
             terminals,
             SERIES_2400[name],
             seed=seed,
-            instrument_error=instrument_error,
+            flaws=Flaws(instrument_error, frozen_at_h, set_deviation),
             baud=baud,
             line_hz=line_hz,
             talk=talk,

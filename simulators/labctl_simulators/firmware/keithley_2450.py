@@ -14,6 +14,8 @@ Where the reference and other evidence disagree:
 - The interlock's error number is unknown (instruments.md §10): an option.
 """
 
+from math import inf
+
 from labctl_simulators.firmware.common import COMMON
 from labctl_simulators.firmware.exchange import Talk
 from labctl_simulators.firmware.k2450_meter import Meter2450
@@ -22,13 +24,14 @@ from labctl_simulators.firmware.k2450_sense import SENSE_COMMANDS
 from labctl_simulators.firmware.k2450_system import SYSTEM_COMMANDS
 from labctl_simulators.firmware.models import SERIES_2450
 from labctl_simulators.firmware.scpi import Grammar
+from labctl_simulators.firmware.smu import Flaws
 from labctl_simulators.terminals import Terminals
 
 REVISION = "1.7.12b-sim"
 
 
 class Keithley2450(Meter2450):
-    """A 2450 on a cell. Raises ValueError for an unknown model or command set."""
+    """A 2450 on a cell, with its flaws. Raises ValueError for an unknown model or command set."""
 
     grammar = Grammar([*COMMON, *READING_COMMANDS, *SENSE_COMMANDS, *SYSTEM_COMMANDS])
 
@@ -40,6 +43,8 @@ class Keithley2450(Meter2450):
         serial: str | None = None,
         seed: int = 0,
         instrument_error: float = 1.0,
+        frozen_at_h: float = inf,
+        set_deviation: float = 0.0,
         baud: int | None = None,
         line_hz: float = 50.0,
         talk: Talk = "stream",
@@ -55,7 +60,7 @@ class Keithley2450(Meter2450):
             terminals,
             SERIES_2450[name],
             seed=seed,
-            instrument_error=instrument_error,
+            flaws=Flaws(instrument_error, frozen_at_h, set_deviation),
             baud=baud,
             line_hz=line_hz,
             talk=talk,

@@ -65,6 +65,28 @@ class Front:
     interlock_needed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Flaws:
+    """What is wrong with an instrument. Raises ValueError for what cannot be.
+
+    `error_scale`: its errors, as a multiple of what was drawn within the data sheet. From
+    `frozen_at_h` hours on, its converter repeats one conversion. It sources `1 + set_deviation`
+    times the current that it acknowledges, as level and as limit.
+    """
+
+    error_scale: float = 1.0
+    frozen_at_h: float = inf
+    set_deviation: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.error_scale < 0.0:
+            raise ValueError(f"instrument_error = {self.error_scale:g}: it cannot be negative")
+        if self.frozen_at_h < 0.0:
+            raise ValueError(f"frozen_at_h = {self.frozen_at_h:g}: it cannot be negative")
+        if not -1.0 <= self.set_deviation <= 10.0:
+            raise ValueError(f"set_deviation = {self.set_deviation:g} is outside -1 … 10")
+
+
 class Channel(NamedTuple):
     """How one quantity is read on one range: its errors, noise, step and top."""
 
@@ -89,7 +111,7 @@ class SourceMeter(Instrument):
         model: Model,
         *,
         seed: int,
-        instrument_error: float,
+        flaws: Flaws,
         baud: int | None,
         line_hz: float,
         talk: Talk,
@@ -97,7 +119,10 @@ class SourceMeter(Instrument):
         super().__init__(terminals, baud=baud, talk=talk)
         self.model = model
         self.line_hz = line_hz
-        self.calibration = Calibration(model, seed, instrument_error)
+        self.calibration = Calibration(model, seed, flaws.error_scale)
+        self._frozen_from_s = self.clock + flaws.frozen_at_h * 3600.0
+        self._stuck: TerminalState | None = None
+        self._current_factor = 1.0 + flaws.set_deviation
         self.interlock_closed = True
         self.overheated = False
         self.front = self.power_on_front()
@@ -219,9 +244,9 @@ class SourceMeter(Instrument):
         if function == "VOLT":
             self._protects = abs(level) > front.protection
             level = max(-front.protection, min(front.protection, level))
-            return Source("voltage", level, limit)
+            return Source("voltage", level, limit * self._current_factor)
         self._protects = limit > front.protection
-        return Source("current", level, min(limit, front.protection))
+        return Source("current", level * self._current_factor, min(limit, front.protection))
 
     def _idle(self) -> Source:
         front = self.front
@@ -240,11 +265,15 @@ class SourceMeter(Instrument):
         return side.limit if self.front.function == "VOLT" else max(abs(side.level), share)
 
     def truth(self, at: float) -> TerminalState:
-        """What is true at the terminals at a time; behind an open relay there is nothing."""
+        """What the converter sees at a time: what is true; nothing behind an open relay."""
         self.pass_time(at)
-        if self._presented is OPEN:
-            return TerminalState(0.0, 0.0, False)
-        return self.terminals.state()
+        shut = self._presented is not OPEN
+        state = self.terminals.state() if shut else TerminalState(0.0, 0.0, False)
+        if at < self._frozen_from_s:
+            return state
+        if self._stuck is None:
+            self._stuck = state
+        return replace(self._stuck, limited=state.limited)
 
     def channel(self, quantity: Quantity, value: float) -> Channel:
         """How a quantity of this size would be read now."""
@@ -266,7 +295,8 @@ class SourceMeter(Instrument):
 
     def read_out(self, channel: Channel, value: float) -> float:
         """A true value as this instrument reads it; infinite when over range."""
-        read = apply(channel.errors, value) + self._noise.gauss(0.0, channel.noise)
+        noise = self._noise.gauss(0.0, channel.noise) if self._stuck is None else 0.0
+        read = apply(channel.errors, value) + noise
         if abs(read) > channel.top * READING_TOP:
             return inf
         return round(read / channel.step) * channel.step

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from labctl_simulators import cells
-from labctl_simulators.cells.cathodes import CATHODES, curve_named, nvpf
+from labctl_simulators.cells.cathodes import CATHODES, nvpf, parse_cathode
 from labctl_simulators.cells.plain import lfp_graphite
 from labctl_simulators.cells.presets import MetalName
 from labctl_simulators.ports import CellSize, Ledger, MakeCell, Source
@@ -66,7 +66,7 @@ def test_lfp_graphite_rises_with_its_charge_between_the_usual_limits() -> None:
 
 @pytest.mark.parametrize("name", CATHODES)
 def test_cathode_potential_falls_as_the_metal_comes_back(name: str) -> None:
-    curve = curve_named(name.upper())
+    curve = parse_cathode(name.upper())[0].curve
     voltages = [curve(step / 2000) for step in range(2001)]
     assert all(higher > lower for higher, lower in pairwise(voltages))
     assert all(0.3 < voltage < 5.5 for voltage in voltages)
@@ -74,10 +74,20 @@ def test_cathode_potential_falls_as_the_metal_comes_back(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "fraction", "volt"),
-    [("NVP", 0.5, 3.385), ("LFP", 0.5, 3.3976), ("PW", 0.9, 3.06), ("MnO2", 0.1, 1.39)],
+    [
+        ("NVP", 0.5, 3.385),
+        ("LFP", 0.5, 3.3976),
+        ("PW", 0.9, 3.06),
+        ("MnO2", 0.1, 1.39),
+        ("MnO2", 0.9, 1.19),
+        ("KFeHCF", 0.1, 3.99),
+        ("KFeHCF", 0.9, 3.39),
+        ("Na5VP", 0.3, 3.40),
+        ("Na5VP", 0.9, 1.58),
+    ],
 )
 def test_cathode_plateaus(name: str, fraction: float, volt: float) -> None:
-    assert curve_named(name)(fraction) == pytest.approx(volt, abs=0.02)
+    assert parse_cathode(name)[0].curve(fraction) == pytest.approx(volt, abs=0.02)
 
 
 def test_nvpf_goes_through_its_table() -> None:

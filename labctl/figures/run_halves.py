@@ -11,8 +11,10 @@ from typing import Literal
 from labctl.figures.shape import Trace
 from labctl.journal import Reader, RecordedEvent
 from labctl.show.values import number, text
+from labctl_protocols.plan import MAIN
 
 Standing = Literal["complete", "interrupted", "lead-in", "open", "unfinished"]
+NO_HALF = ("rest", "sweep", "impedance")
 CLASSES = ("conditioning", "formation", "supply", "cycle", "diagnostic")
 
 
@@ -71,7 +73,9 @@ def _enter(
 ) -> None:
     step_type = text(event.data, "step_type")
     step = int(number(event.data, "step_count") or 0)
-    if step_type == "rest" or step not in net_by_step:
+    if step_type in NO_HALF or step not in net_by_step:
+        return
+    if text(event.data, "terminal") not in ("", MAIN):
         return
     current = number(event.data, "set_current_A") or net_by_step[step]
     sign = 1 if current > 0 else -1

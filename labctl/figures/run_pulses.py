@@ -1,21 +1,42 @@
 """A run's readings as a recording whose stretches are its steps, and what its pulses give."""
 
 from array import array
+from collections.abc import Iterable
+from itertools import groupby
 
 from labctl.figures.pulses import Json, Stretch, pulses_json
 from labctl.figures.recording import Recording
-from labctl.journal import Reader
+from labctl.journal import Reader, RecordedRow
+from labctl_protocols.plan import MAIN
 
-HELD = ("hold", "then_hold")
+HELD = ("hold", "then_hold", "sweep", "impedance")
 
 
 def pulses_of_run(reader: Reader) -> dict[str, list[Json]]:
-    """DCIR, ICI and GITT of a run, each with the cycle and the step that it was in."""
+    """DCIR, ICI and GITT of a run, each with the cycle and the step that it was in.
+
+    What passes at another pair of terminals is no pulse, and no rest either: it is left out, and
+    what comes before it is not joined with what comes after.
+    """
+    found: dict[str, list[Json]] = {"dcir": [], "ici": [], "gitt": []}
+    for is_main, rows in groupby(reader.readings(), key=lambda row: row.terminal == MAIN):
+        if not is_main:
+            continue
+        recording, stretches, where = _of_rows(rows)
+        for kind, told in pulses_json(recording, stretches).items():
+            found[kind] += [{**where[begun_of(each)], **each} for each in told]
+    return found
+
+
+def _of_rows(
+    rows: Iterable[RecordedRow],
+) -> tuple[Recording, list[Stretch], dict[float, Json]]:
+    """Rows as a recording with a stretch for each step, and where in the run each began."""
     columns = [array("d") for _ in range(5)]
     stretches: list[Stretch] = []
     where: dict[float, Json] = {}
     step = 0
-    for n, row in enumerate(reader.readings()):
+    for n, row in enumerate(rows):
         values = (row.t_s, row.voltage_V, row.current_A, row.charging_Ah, row.discharging_Ah)
         for column, value in zip(columns, values, strict=True):
             column.append(value)
@@ -34,10 +55,7 @@ def pulses_of_run(reader: Reader) -> dict[str, list[Json]]:
         charging_Ah=charging_Ah,
         discharging_Ah=discharging_Ah,
     )
-    found = pulses_json(recording, stretches)
-    return {
-        kind: [{**where[begun_of(each)], **each} for each in rows] for kind, rows in found.items()
-    }
+    return recording, stretches, where
 
 
 def begun_of(told: Json) -> float:

@@ -37,7 +37,7 @@ def export_pulses_csv(run: Path, path: Path | None = None) -> Path:
             for kind, found in pulses_of_run(reader).items()
             for each in found
         )
-        return write_table(target(run, manifest, ".pulses.csv", path), PULSE_COLUMNS, rows)
+        return write_table(target(run, manifest, ".pulses.csv", path), PULSE_COLUMNS, rows=rows)
 
 
 def export_dqdv_csv(run: Path, path: Path | None = None) -> Path:
@@ -50,7 +50,7 @@ def export_dqdv_csv(run: Path, path: Path | None = None) -> Path:
         manifest = reader.manifest()
         area_cm2, word = area_of(manifest), simulated_word(bool(manifest["simulated"]))
         rows = _dqdv_rows(reader, area_cm2, word)
-        return write_table(target(run, manifest, ".dqdv.csv", path), DQDV_COLUMNS, rows)
+        return write_table(target(run, manifest, ".dqdv.csv", path), DQDV_COLUMNS, rows=rows)
 
 
 def _dqdv_rows(reader: Reader, area_cm2: float | None, word: str) -> Iterator[Cells]:

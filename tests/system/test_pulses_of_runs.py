@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import running
+from helpers.pages import parsed
 
 from labctl import export
 from labctl.cli.app import run_command
 from labctl.figures.run_document import figures_of_run
 from labctl.journal import RecordedRow, readings
+from labctl.report.write import write_report
 from labctl_simulators.cells.plain import lfp_graphite
 
 CAPACITY_Ah, SOC = 2.262e-3, 0.3
@@ -192,3 +194,15 @@ def test_differential_capacity_keeps_the_charge(run: Path, tmp_path: Path) -> No
         assert charge_mAh == pytest.approx(half["charge_mAh"], rel=0.01)
         areal = 0.004 * sum(float(row["dq_dv_mAh_per_V_cm2"]) for row in own)
         assert areal == pytest.approx(charge_mAh / 1.131)
+
+
+def test_the_page_has_them_all(run: Path, pulses: dict[str, list[dict[str, Any]]]) -> None:
+    page = parsed(write_report(run).page.read_text(encoding="utf-8"))
+    for kind, found in pulses.items():
+        assert len(page.tables[kind]) == 1 + len(found)
+        ohm = next(n for n, head in enumerate(page.tables[kind][0]) if "ohm" in head)
+        keys = {"10 s/ohm": "r_10s_ohm", "1 s/ohm": "r_1s_ohm", "0.1 s/ohm": "r_0.1s_ohm"}
+        key = keys.get(page.tables[kind][0][ohm], "resistance_ohm")
+        for row, told in zip(page.values[kind][1:], found, strict=True):
+            if told[key] is not None:
+                assert float(row[ohm]) == pytest.approx(told[key])

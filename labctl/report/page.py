@@ -11,7 +11,7 @@ from labctl.report.canvas import MARK_LINE
 from labctl.report.html import element, escaped
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Record
-from labctl.show.run import flat, iso_time
+from labctl.show.run import LIVE, flat, iso_time
 from labctl.show.values import number, part, parts, text
 from labctl.show.words import duration_text
 
@@ -66,9 +66,9 @@ def _policy(style: str) -> str:
 
 
 def _outcome(record: Record) -> str:
-    good = record.outcome in ("completed", "running")
+    good = record.outcome in ("completed", *LIVE)
     told = record.outcome + (f": {record.reason}" if record.reason else "")
-    if record.outcome == "running":
+    if record.outcome in LIVE:
         told += "; the figures are those at the time of this report"
     return element("p", escaped(told), class_="outcome" if good else "outcome bad")
 

@@ -109,6 +109,7 @@ def _hold_part(engine: Engine, step: StepState) -> StepState | None:
         metal=step.metal,
         supply=step.supply,
         whole=step.whole,
+        stale=step.stale,
         set_current_A=step.set_current_A,
         set_voltage_V=step.set_voltage_V,
     )

@@ -12,7 +12,7 @@ from labctl.report.html import element, escaped
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Record
 from labctl.show.run import LIVE, flat, iso_time
-from labctl.show.values import number, part, text
+from labctl.show.values import number, part, parts, text
 from labctl.show.words import duration_text
 
 
@@ -39,6 +39,7 @@ def page_of(
         tables.apart_table(record),
         element("h2", "Groups"),
         tables.groups_table(record),
+        tables.pulses_tables(record),
         element("h2", "What ended each step"),
         tables.ends_summary(record),
         tables.ends_table(record),
@@ -95,7 +96,7 @@ def _fact_pairs(record: Record) -> Iterator[tuple[str, str]]:
     yield "limits", flat(part(manifest, "limits"))
     yield "parameters", flat(part(part(manifest, "protocol"), "parameters"))
     yield "program", flat(part(manifest, "program"))
-    yield "recorded", f"{record.t_s.size} readings, {len(record.figures['cycles'])} cycles"
+    yield "recorded", f"{record.t_s.size} readings, {len(parts(record.figures, 'cycles'))} cycles"
 
 
 def _charge(charge_Ah: float | None) -> str:

@@ -23,7 +23,7 @@ from helpers.plans import (
 )
 from helpers.seeing import Watcher
 
-from labctl_protocols.decisions import Safe
+from labctl_protocols.decisions import Revision, Safe
 from labctl_protocols.detectors import DETECTORS
 from labctl_protocols.engine.detect import readback, watch
 from labctl_protocols.plan import Limits, Record
@@ -106,6 +106,20 @@ def test_what_stands_beside_a_step_outranks_the_protocol() -> None:
         cut = strip(1e-3, volts(0.5), charge_As(0.5), detectors={"not_stripped": word})
         trace = half_run(Metal(), repeat(2, HALF_CYCLE[0], cut))
         assert [(each["name"], each["step_id"]) for each in trace.data("detector")] == found
+
+
+def test_an_amended_policy_holds_from_the_next_reading_on() -> None:
+    def plan(word: str):
+        return make_plan(*HALF_CYCLE, detectors={"soft_short_step": "ignore", "hard_short": word})
+
+    def amend(trace: Trace) -> Revision | None:
+        return Revision(0.0, plan("stop"), "ada@lab") if trace.bench.passed_As < -0.6 else None
+
+    bench = Bench(Softens(after_As=0.5, then_ohm=0.5))
+    trace = run(plan("ignore"), bench, stop_when=amend)
+    assert (trace.outcome, names(trace)) == ("detector", ["hard_short"])
+    (told,) = trace.events("revision")
+    assert 10.0 <= trace.events("run_ended")[0].t_s - told.t_s < 21.0
 
 
 def test_every_detector_has_a_policy_a_meaning_and_a_flag_of_its_own() -> None:

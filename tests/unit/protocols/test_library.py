@@ -29,6 +29,16 @@ PROMISED = {
     "li-cu-half": (-0.5, 3.0, 0.02),
     "na-nvp-anode-free": (1.5, 4.2, 0.0),
     "lfp-graphite": (2.0, 3.8, 0.0),
+    "zn-ti-half": (-0.5, 3.0, 0.02),
+    "na-symmetric": (-1.0, 1.0, 0.02),
+    "zn-symmetric": (-1.0, 1.0, 0.02),
+    "li-symmetric": (-1.0, 1.0, 0.02),
+    "na-nvp-three-electrode": (1.5, 4.2, 0.0),
+    "na-nvp-additive": (1.5, 4.6, 0.0),
+    "na-nvp-overmetallated": (1.0, 4.2, 0.0),
+    "k-kfehcf-anode-free": (1.5, 4.4, 0.0),
+    "zn-mno2-anode-free": (0.5, 1.9, 0.0),
+    "li-nmc-anode-free": (2.5, 4.5, 0.0),
 }
 
 

@@ -37,7 +37,8 @@ def integrate(engine: Engine, reading: Reading) -> None:
         account.variance_As2 += variance
         _count(engine, charge, energy)
         _enter_metal(engine, step, charge, dt, variance)
-    output.earlier, output.before = output.before, last
+    if last is not None:
+        output.earlier, output.before = output.before, last
     passed = 0.0
     if step is not None:
         passed = (step.sign or 1) * step.account.charge_As
@@ -64,8 +65,12 @@ def output_changed(engine: Engine, time_s: float, error_s: float, drives: bool) 
             _enter_metal(engine, engine.gap_step, 0.0, 0.0, variance)
     engine.receive_gap([], None)
     state.awaiting = False
+    earlier = state.output.before
     state.output = Output(time_s, error_s, drives)
-    if state.phase != "adjusting":
+    if state.phase == "adjusting":
+        # the step goes on: how fast its voltage moves is still known
+        state.output.before, state.output.earlier = last, earlier
+    else:
         state.trail, state.trail_s = [], 0.0
     engine.flush()
 

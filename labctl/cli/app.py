@@ -34,6 +34,7 @@ COMMANDS = {
     "why": ("labctl.cli.runs:why", "Say why each step of a run ended."),
     "cycles": ("labctl.cli.cycles:cycles", "Per-cycle figures with their uncertainty."),
     "export": ("labctl.cli.export:export", "Write a run's data as BDF or plain CSV."),
+    "replay": ("labctl.cli.replay:replay", "Hear a run again, or a protocol against a recording."),
     "convert": ("labctl.cli.convert:convert", "Turn other programs' protocols into labctl's."),
     "report": ("labctl.cli.report:report", "Draw a run's figures and write one HTML page."),
     "drivers": ("labctl.cli.drivers:drivers", "List instrument drivers and their maturity."),

@@ -5,6 +5,7 @@ from typing import Literal
 
 from labctl.journal import Reader, RecordedRow
 from labctl.journal.clock import STEP_S
+from labctl_protocols.engine.state import RESUMED
 
 Kind = Literal["number", "counter", "text"]
 Value = float | int | str | None
@@ -29,20 +30,28 @@ COLUMNS: Mapping[str, Kind] = {
     "Set Voltage / V": "number",
     "Compliance / 1": "counter",
     "Quality": "text",
+    "Terminal": "text",
     "Simulated / 1": "counter",
 }
 """What labctl writes. `Compliance`: 1 while the instrument is held by its limit instead of by its
 set-point. Energies are signed by the voltage: a cell plated below 0 V takes up energy while it
-discharges. Counters and energies are since the test began and never reset."""
+discharges. Counters and energies are since the test began and never reset, and count what passed
+at every `Terminal`."""
 
 MAY_BE_EMPTY = frozenset({"Set Current / A", "Set Voltage / V", "Compliance / 1"})
 STEP_TYPES = ("CC_CHG", "CC_DCH", "CV_CHG", "CV_DCH", "CCCV_CHG", "CCCV_DCH", "REST", "OCV", "EIS")
 
+HELD = ("hold", "then_hold", "sweep")
+"""Steps in which the voltage is set."""
+
 CLOCK_STEP = "clock_step"
 SKIPPED = "skipped"
-QUALITIES = frozenset({"ok", "stale", "overflow", "interpolated", "recovered", CLOCK_STEP, SKIPPED})
+QUALITIES = frozenset(
+    {"ok", "stale", "overflow", "interpolated", "recovered", CLOCK_STEP, SKIPPED, RESUMED}
+)
 """Words of `Quality`, joined by `+`. `clock_step`: the wall clock was set since the row before.
-`skipped`: steps numbered between this row's and the one before were passed over, not driven."""
+`skipped`: steps numbered between this row's and the one before were passed over, not driven.
+`resumed`: the step was paused before this row, and its time stood still meanwhile."""
 
 
 def bdf_rows(reader: Reader, simulated: bool) -> Iterator[tuple[Value, ...]]:
@@ -69,6 +78,7 @@ def bdf_rows(reader: Reader, simulated: bool) -> Iterator[tuple[Value, ...]]:
             row.set_voltage_V,
             compliance(row),
             quality(before, row),
+            row.terminal,
             int(simulated),
         )
         before = row
@@ -78,7 +88,7 @@ def step_type(row: RecordedRow, net_Ah: float) -> str:
     """BDF's word for the step: its direction is the commanded one, else the one that it took."""
     if row.step_type == "rest":
         return "REST"
-    kind = "CV" if row.step_type in ("hold", "then_hold") else "CC"
+    kind = "CV" if row.step_type in HELD else "CC"
     commanded = row.set_current_A if kind == "CC" else None
     return f"{kind}_CHG" if (commanded or net_Ah or row.current_A) >= 0 else f"{kind}_DCH"
 
@@ -87,7 +97,7 @@ def compliance(row: RecordedRow) -> int | None:
     """1 while the limit holds instead of the set-point, 0 while not, None when nobody knows."""
     if row.regulating == "unknown":
         return None
-    meant = "voltage" if row.step_type in ("hold", "then_hold") else "current"
+    meant = "voltage" if row.step_type in HELD else "current"
     return int(row.regulating != meant)
 
 

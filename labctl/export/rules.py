@@ -10,6 +10,7 @@ from labctl.export.columns import (
     STEP_TYPES,
     clock_stepped,
 )
+from labctl_protocols.engine.state import RESUMED
 
 Row = dict[str, Any]
 """Values by label: numbers under labels of numbers, text under labels of text, or None."""
@@ -88,7 +89,7 @@ def step_time_fits(before: Row, row: Row) -> Wrong:
     step_s = row.get("Step Time / s")
     if step_s is not None and step_s < -STEP_TIME_SLACK_S:
         yield "Step Time / s", f"{step_s:.6g} s is before the step"
-    if _change(before, row, "Step Count / 1") != 0:
+    if _change(before, row, "Step Count / 1") != 0 or RESUMED in _words(row):
         return
     moved_s = _change(before, row, "Step Time / s")
     test_s = _change(before, row, "Test Time / s")

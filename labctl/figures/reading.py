@@ -18,6 +18,7 @@ from labctl.figures.recording import Column, Recording, RecordingError
 TIME, VOLTAGE, CURRENT = "Test Time / s", "Voltage / V", "Current / A"
 STEP_TIME, UNIX_TIME, SIMULATED = "Step Time / s", "Unix Time / s", "Simulated / 1"
 CHARGING, DISCHARGING = "Charging Capacity / Ah", "Discharging Capacity / Ah"
+STEP_COUNT, STEP_ID = "Step Count / 1", "Step ID"
 REQUIRED = (TIME, VOLTAGE, CURRENT)
 MACHINE_NAMES = {
     TIME: "test_time_second",
@@ -28,6 +29,8 @@ MACHINE_NAMES = {
     CHARGING: "charging_capacity_ah",
     DISCHARGING: "discharging_capacity_ah",
     SIMULATED: "simulated",
+    STEP_COUNT: "step_count",
+    STEP_ID: "step_id",
 }
 ENDINGS = (".csv", ".bdf", ".parquet")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -133,12 +136,17 @@ def _columns(
     """The columns, and of those that are not whole the first fault."""
     columns: dict[str, array[float]] = {label: array("d") for label in places}
     spoilt: dict[str, str] = {}
+    lines_met: dict[str, float] = {}
     latest_s = -SENTINEL
     for number, cells in lines:
         if len(cells) != width:
             raise RecordingError(f"{path}:{number}: {len(cells)} fields under {width} labels")
         for label, place in places.items():
-            value, fault = _number(cells[place])
+            cell = cells[place]
+            if label == STEP_ID:
+                # a text; all that matters is where it changes
+                cell = lines_met.setdefault(str(cell), float(len(lines_met)))
+            value, fault = _number(cell)
             if fault and label in REQUIRED:
                 raise RecordingError(f"{path}:{number}: {label}: {fault}")
             if fault:
@@ -191,6 +199,7 @@ def _checked(
         step_time_s=usable.get(STEP_TIME),
         charging_Ah=usable.get(CHARGING),
         discharging_Ah=usable.get(DISCHARGING),
+        step_count=usable.get(STEP_COUNT, usable.get(STEP_ID)),
         simulated=any(usable.get(SIMULATED, ())),
         notes=tuple(notes),
     )

@@ -15,7 +15,7 @@ class Recording:
     """What was measured, row by row; `notes` tells of columns that were there and not used.
 
     `step_time_s` is the time since the row's step began. `charging_Ah` and `discharging_Ah` are
-    the instrument's own counters since the test began.
+    the instrument's own counters since the test began. `step_count` changes where a step begins.
     """
 
     test_time_s: Column
@@ -24,6 +24,7 @@ class Recording:
     step_time_s: Column | None = None
     charging_Ah: Column | None = None
     discharging_Ah: Column | None = None
+    step_count: Column | None = None
     simulated: bool = False
     notes: tuple[str, ...] = ()
 

@@ -12,6 +12,8 @@ Wall = Callable[[float], float]
 
 STEP_S = 1.0
 """A jump of the wall clock against test time from which on it is told as a step."""
+CLOCK_STEP = "clock_step_s"
+"""Stands in the note of such a step: the one event that the journal tells, not the engine."""
 
 
 def virtual_wall(start_unix: float) -> Wall:

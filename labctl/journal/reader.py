@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from labctl.journal import lock, schema
 from labctl.journal.errors import JournalError, JournalNotFound
+from labctl.journal.heard import HeardLine
 
 CHUNK = 5_000
 """Rows per transaction: a long one would keep the writer's WAL from being folded in."""
@@ -98,6 +99,11 @@ class Reader:
         for values in self._chunks("events", schema.EVENT_COLUMNS, after_seq, limit):
             seq, t_s, unix_s, after_reading, kind, data = values
             yield RecordedEvent(seq, t_s, unix_s, after_reading, kind, json.loads(data))
+
+    def heard(self) -> Iterator[tuple[int, HeardLine]]:
+        """What the engine heard, numbered in order; nothing where the run did not keep it."""
+        for seq, *line in self._chunks("heard", ("seq", *HeardLine._fields), 0, None):
+            yield seq, HeardLine._make(line)
 
     def counts(self) -> tuple[int, int]:
         """The numbers of the newest reading and the newest event; 0 where there is none."""

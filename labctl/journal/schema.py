@@ -43,6 +43,8 @@ CREATE TABLE checkpoints (id INTEGER PRIMARY KEY CHECK (id = 1), after_reading I
 CREATE TABLE cursors (follower TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE closings (seq INTEGER PRIMARY KEY, unix_s REAL NOT NULL, outcome TEXT NOT NULL,
     reason TEXT NOT NULL);
+CREATE TABLE heard (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, data TEXT NOT NULL,
+    crc INTEGER NOT NULL);
 PRAGMA user_version = {VERSION};
 """
 
@@ -54,6 +56,7 @@ INSERT_EVENT = (
     f"INSERT INTO events ({', '.join(EVENT_COLUMNS)}) "
     f"VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"
 )
+INSERT_HEARD = "INSERT INTO heard (kind, data, crc) VALUES (?, ?, ?)"
 KEEP_CHECKPOINT = "INSERT OR REPLACE INTO checkpoints VALUES (1, ?, ?)"
 KEEP_CURSOR = "INSERT OR REPLACE INTO cursors VALUES (?, ?)"
 ADD_MANIFEST = "INSERT INTO manifest (unix_s, data) VALUES (?, ?)"

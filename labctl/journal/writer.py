@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labctl.journal import lock, schema
-from labctl.journal.clock import STEP_S, Wall
+from labctl.journal.clock import CLOCK_STEP, STEP_S, Wall
 from labctl.journal.errors import JournalError, JournalNotFound, StorageFault
+from labctl.journal.heard import HeardLine, Told, stored
 from labctl.journal.manifest import addition_text, manifest_text
 from labctl.journal.place import make_durable_folder, refuse_network_share, sync_folder
 from labctl_protocols.decisions import Event, Row
@@ -35,6 +36,7 @@ class _Batch:
     first_seq: int
     rows: list[tuple[float, Row]] = field(default_factory=list)
     events: list[tuple[object, ...]] = field(default_factory=list)
+    heard: list[HeardLine] = field(default_factory=list)
     checkpoint: tuple[int, Checkpoint] | None = None
     cursors: dict[str, str] = field(default_factory=dict)
     additions: list[tuple[float, str]] = field(default_factory=list)
@@ -167,12 +169,14 @@ class Journal:
         rows: Sequence[Row] = (),
         events: Iterable[Event] = (),
         checkpoint: Checkpoint | None = None,
+        heard: Iterable[Told] = (),
     ) -> None:
         """Leave what belongs together: it becomes durable in one transaction, within a second.
 
-        A checkpoint may be a callable over frozen values, called later in the writer's thread
-        (only the newest of a transaction is). Raises StorageFault, and ValueError for what is no
-        number or no JSON.
+        `heard` is what led to the rows and events, where the run is to be heard again. A
+        checkpoint may be a callable over frozen values, called later in the writer's thread (only
+        the newest of a transaction is). Raises StorageFault, and ValueError for what is no number
+        or no JSON.
         """
         if self._fault is not None or self._closed:
             self._refuse()
@@ -186,9 +190,11 @@ class Journal:
         if stamped:
             unix_s, row = stamped[-1]
             told += self._clock_note(row.t_s, unix_s, newest)
+        lines = [stored(each) for each in heard]
         with self._lock:
             batch = self._batch
             batch.rows += stamped
+            batch.heard += lines
             if told:
                 batch.events += [(self._events + n, *one) for n, one in enumerate(told, 1)]
                 self._events += len(told)
@@ -264,7 +270,8 @@ class Journal:
         if abs(step_s) < STEP_S:
             return []
         text = f"the wall clock went {step_s:+.3f} s against the run's own time"
-        return [self._told(Event(t_s, "note", {"text": text}), newest)]
+        note = {"text": text, CLOCK_STEP: step_s}
+        return [self._told(Event(t_s, "note", note), newest)]
 
     def _refuse(self) -> None:
         if self._fault is not None:
@@ -322,6 +329,7 @@ def _store(database: sqlite3.Connection, batch: _Batch) -> None:
         ),
     )
     database.executemany(schema.INSERT_EVENT, batch.events)
+    database.executemany(schema.INSERT_HEARD, batch.heard)
     if batch.checkpoint is not None:
         after_reading, state = batch.checkpoint
         text = state if isinstance(state, str) else state()

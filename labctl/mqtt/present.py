@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from labctl.journal import RecordedEvent
 
 ALARMS = frozenset({"limit", "detector", "fault"})
+PAUSED = "paused: labctl continue"
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The state of a run after the events so far. `output` is what was last read back."""
+    """The state of a run after the events so far. `output` is what was last read back; `waits_for`
+    is what the operator has to do for the run to go on."""
 
     run: str
     simulated: bool
@@ -28,6 +30,7 @@ class Present:
     reason: str = ""
     output: str = "unknown"
     alarm: str | None = None
+    waits_for: str | None = None
 
     def payload(self) -> bytes:
         """The JSON of the `state` topic."""
@@ -63,13 +66,17 @@ def after(present: Present, told: RecordedEvent) -> Present:
             "text": data.get("text"),
         }
         changes["cycle"] = data.get("cycle")
+    elif told.kind == "ask":
+        changes["waits_for"] = str(data.get("question"))
+    elif told.kind == "operator" and data.get("done"):
+        changes["waits_for"] = PAUSED if data.get("word") == "pause" else None
     elif told.kind == "output":
         changes["output"] = _output(data)
     elif told.kind in ALARMS:
         changes["alarm"] = str(data.get("text") or data.get("error") or told.kind)
     elif told.kind == "run_ended":
         changes |= {"outcome": data.get("outcome"), "reason": str(data.get("reason", ""))}
-        changes["step"] = None
+        changes["step"] = changes["waits_for"] = None
     return dataclasses.replace(present, **changes)  # type: ignore[arg-type]  # by field name
 
 

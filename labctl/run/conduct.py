@@ -14,6 +14,7 @@ from labctl.journal.clock import host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
 from labctl.run.clock import host_speed, new_loop
 from labctl.run.ending import broker_of, finish
+from labctl.run.hearing import new_engine
 from labctl.run.journalling import journal_writer
 from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
@@ -28,7 +29,6 @@ from labctl_drivers.errors import InstrumentError
 from labctl_drivers.vocabulary import Opened
 from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
-from labctl_protocols.engine import Engine
 from labctl_protocols.plan import MAIN, Plan
 
 SIMULATED_FIRMWARE = "-sim"
@@ -147,10 +147,12 @@ async def _drive(
     start_unix, begin_s = time.time(), loop.time()
     run_id = journals.new_run_id(ready.plan.name, start_unix)
     folder = request.data / run_id
+    ratings = {role: channel.ratings for role, channel in ready.channels.items()}
     manifest = manifest_of(
         request,
         ready.plan,
         ready.opened,
+        ratings,
         run=run_id,
         start_unix=start_unix,
         simulated=ready.simulated,
@@ -158,8 +160,7 @@ async def _drive(
     )
     real_time = ready.speed == 1.0 and ready.twin is None
     wall = host_wall(loop.time, begin_s) if real_time else virtual_wall(start_unix)
-    ratings = {role: channel.ratings for role, channel in ready.channels.items()}
-    engine = Engine(ready.plan, ratings.pop(MAIN), others=ratings)
+    engine = new_engine(ready.plan, ratings)
     journal = journals.create(folder, manifest, wall)
     try:
         follower = None if broker is None else mqtt.start(broker, journal)

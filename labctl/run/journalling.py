@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from labctl.journal import Journal
+from labctl.run.hearing import HearingEngine
 from labctl_protocols.decisions import Answer
 from labctl_protocols.engine import Engine
 from labctl_protocols.engine.state import to_json
@@ -29,8 +30,9 @@ def journal_writer(journal: Journal, engine: Engine, waits: bool) -> Callable[[A
             next_checkpoint_s = now + CHECKPOINT_S
             # while a command is out, what its answer will settle is in no state yet
             checkpoint = None if answer.commands else to_json(engine.state)
-        if answer.rows or answer.events or checkpoint is not None:
-            journal.write(answer.rows, answer.events, checkpoint)
+        heard = engine.take_heard() if isinstance(engine, HearingEngine) else ()
+        if answer.rows or answer.events or checkpoint is not None or heard:
+            journal.write(answer.rows, answer.events, checkpoint, heard)
         if waits and journal.backlog > BACKLOG_ROWS:
             journal.commit().result()
         elif answer.boundary:

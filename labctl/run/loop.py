@@ -158,6 +158,8 @@ class RunLoop:
                 await self._sleep_until(until_s)
             else:
                 await self._sleep_until(None)
+        # a host that slept while nothing was connected has missed nothing
+        self._slept.host_gap_s(loop.time(), loop.time())
         if self._end is not None:
             return self._asked_to_end(*self._end)
         return self._operator_said()

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from labctl.run.request import RunRequest
-from labctl_drivers.vocabulary import Opened
+from labctl.run.sources import sources_of
+from labctl_drivers.vocabulary import Opened, Ratings
 from labctl_protocols.plan import MAIN, Plan
 
 
@@ -17,6 +18,7 @@ def manifest_of(
     request: RunRequest,
     plan: Plan,
     opened: Mapping[str, Opened],
+    ratings: Mapping[str, Ratings],
     *,
     run: str,
     start_unix: float,
@@ -43,6 +45,7 @@ def manifest_of(
             "parameters": dict(plan.parameters),
         },
         "cell": cell_of(request, plan),
+        "sources": sources_of(request.protocol, request.cell, ratings, request.parameters),
         "limits": asdict(plan.limits),
         "safe_within_s": safe_within_s,
         "instrument": instrument_of(request, MAIN, opened[MAIN]),

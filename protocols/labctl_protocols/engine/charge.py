@@ -65,11 +65,10 @@ def output_changed(engine: Engine, time_s: float, error_s: float, drives: bool) 
             _enter_metal(engine, engine.gap_step, 0.0, 0.0, variance)
     engine.receive_gap([], None)
     state.awaiting = False
-    earlier = state.output.before
     state.output = Output(time_s, error_s, drives)
     if state.phase == "adjusting":
-        # the step goes on: how fast its voltage moves is still known
-        state.output.before, state.output.earlier = last, earlier
+        # the cell goes on as before: where it is heading is known
+        state.output.before = last
     else:
         state.trail, state.trail_s = [], 0.0
     engine.flush()

@@ -391,6 +391,6 @@ class Engine:
         view = self.view(step)
         if not force and not is_recorded(view.record, state.last_row, now):
             return
+        self._rows.append(row_of(state, step, self.nodes[step.node].path, reading))
         state.last_row = LastRow(now.time_s, now.voltage_V, now.current_A)
         state.output.unrecorded = None
-        self._rows.append(row_of(state, step, self.nodes[step.node].path, reading))

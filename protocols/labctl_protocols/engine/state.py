@@ -155,8 +155,13 @@ def fresh_state(plan: Plan) -> RunState:
     )
 
 
+RESUMED = "resumed"
+"""The quality of a step's first row after a pause."""
+
+
 def row_of(state: RunState, step: StepState, step_id: str, reading: Reading) -> Row:
     """A reading of this step as the row that is recorded."""
+    resumed = not step.whole and state.last_row is None
     totals = state.totals
     return Row(
         t_s=reading.time_s - state.started_s,
@@ -175,7 +180,7 @@ def row_of(state: RunState, step: StepState, step_id: str, reading: Reading) -> 
         set_voltage_V=step.set_voltage_V,
         regulating=reading.regulating,
         current_range_A=reading.current_range_A,
-        quality="ok",
+        quality=RESUMED if resumed else "ok",
         terminal=state.terminal,
     )
 

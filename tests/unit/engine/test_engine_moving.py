@@ -5,7 +5,15 @@ import math
 
 import pytest
 from helpers.engine_bench import Bench, Linear, run
-from helpers.plans import charge, charge_As, discharge, make_plan, seconds, sweep, volts
+from helpers.plans import (
+    charge,
+    charge_As,
+    discharge,
+    make_plan,
+    seconds,
+    sweep,
+    volts,
+)
 
 from labctl_protocols.engine.moving import current_for
 from labctl_protocols.plan import Limits, Record
@@ -77,6 +85,15 @@ def test_a_power_step_that_ends_on_a_voltage_is_bounded_by_the_instrument() -> N
     assert trace.steps[0]["ended"] == "voltage"
     assert all(s.stop_voltage_V == 3.5 for s in trace.applied if s.mode == "current")
     assert max(row.voltage_V for row in trace.rows) < 3.51
+
+
+def test_a_power_step_is_sampled_towards_its_target_as_any_other() -> None:
+    limits = {"kind": "full", "limits": WIDE, "record": Record(every_s=10.0)}
+    plan = make_plan(charge(0.03, volts(3.5), seconds(1e4), control="power"), **limits)
+    trace = run(plan, Bench(Linear(3.0, 2.0)))
+    # energy into a capacitor: ½·C·(V1² − V0²) = P·t, less the ohm's drop at the end
+    expected_s = 0.5 * 2.0 * ((3.5 - 0.03 / 3.5) ** 2 - 9.0) / 0.03
+    assert trace.steps[0]["duration_s"] == pytest.approx(expected_s, abs=1.5)
 
 
 # ---- sweeps -------------------------------------------------------------------------------------

@@ -20,11 +20,14 @@ from labctl_protocols.files import load_cell
 WITHIN_PERCENT = 0.02
 """What sampling, noise and quantisation may add to a group's CE where there is no reason below."""
 
+DOUBLE_LAYER_mAh = 20e-6 * 1.131 * 4.0 / 3.6
+"""What charges the surface of 1.131 cm2 by 4 V at most, and is no metal."""
+
 COARSER_PERCENT = {
     # one reading's interval, 0.2 s, is 0.6 % of a strip of 36 s at 10 mA/cm2
     ("zn-cu-preconditioning", "conditioning"): 0.6,
-    # and 0.2 s at 1 mA/cm2 is 0.1 % of what was plated; so is the charge of the bare surface
-    ("na-cu-nucleation", "nucleation"): 0.1,
+    # the surface's own charge is 0.2 % of the little that is plated
+    ("na-cu-nucleation", "nucleation"): 0.2,
     ("zn-cu-calendar", "calendar"): 0.05,
 }
 
@@ -88,7 +91,7 @@ def test_every_group_is_the_models(protocol: str, library_run: LibraryRun) -> No
             continue
         within = COARSER_PERCENT.get((protocol, label), WITHIN_PERCENT)
         plated, stripped = plated_and_stripped(result, figures)
-        most = 1e-2 * within * max(plated, stripped)
+        most = 1e-2 * within * max(plated, stripped) + DOUBLE_LAYER_mAh
         assert plated == pytest.approx(ledger["plated_mAh"], abs=most), label
         assert stripped == pytest.approx(ledger["stripped_mAh"], abs=most), label
         if figures["ce_percent"] is not None and not is_symmetric(result):

@@ -1,4 +1,4 @@
-"""Tables for people: readings and cycles in mAh and mAh/cm2, for Origin and Excel."""
+"""Tables for people: readings, steps and cycles in mAh and mAh/cm2, for Origin and Excel."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,11 +8,33 @@ from pathlib import Path
 from labctl.export.files import safe_text, target, written_whole
 from labctl.journal import Reader, RecordedEvent, RecordedRow
 
-READING_COLUMNS = (
-    "time_s", "time_h", "utc", "voltage_V", "current_mA", "current_mA_cm2",
-    "step_capacity_mAh", "step_capacity_mAh_cm2", "charged_mAh", "discharged_mAh",
-    "charged_mAh_cm2", "discharged_mAh_cm2", "cycle", "step", "step_type", "step_id",
-    "step_time_s", "quality", "simulated",
+NAMES: Mapping[str, tuple[str, str]] = {
+    "time_s": ("Time", "s"),
+    "time_h": ("Time", "h"),
+    "utc": ("UTC", ""),
+    "voltage_V": ("Voltage", "V"),
+    "current_mA": ("Current", "mA"),
+    "current_mA_cm2": ("Current density", "mA/cm2"),
+    "step_capacity_mAh": ("Capacity in the step", "mAh"),
+    "step_capacity_mAh_cm2": ("Areal capacity in the step", "mAh/cm2"),
+    "charged_mAh": ("Charged", "mAh"),
+    "discharged_mAh": ("Discharged", "mAh"),
+    "charged_mAh_cm2": ("Charged", "mAh/cm2"),
+    "discharged_mAh_cm2": ("Discharged", "mAh/cm2"),
+    "cycle": ("Cycle", ""),
+    "step": ("Step", ""),
+    "step_type": ("Step type", ""),
+    "step_id": ("Step of the protocol", ""),
+    "step_time_s": ("Time in the step", "s"),
+    "quality": ("Quality", ""),
+    "simulated": ("Simulated", ""),
+}
+"""Columns of readings, each with Origin's long name and unit."""
+READING_COLUMNS = tuple(NAMES)
+STEP_COLUMNS = (
+    "step", "step_id", "label", "step_type", "cycle", "class", "duration_s", "capacity_mAh",
+    "capacity_mAh_cm2", "energy_mWh", "end_voltage_V", "end_current_mA", "end_current_mA_cm2",
+    "ended", "reason", "simulated",
 )  # fmt: skip
 HALF_COLUMNS = (
     "kind", "charge_mAh", "charge_mAh_cm2", "energy_mWh", "duration_s", "mean_voltage_V",
@@ -34,7 +56,34 @@ def export_csv(run: Path, path: Path | None = None) -> Path:
     with Reader(run) as reader:
         manifest = reader.manifest()
         rows = _reading_rows(reader.readings(), _area_cm2(manifest), bool(manifest["simulated"]))
-        return _write(target(run, manifest, ".csv", path), READING_COLUMNS, rows)
+        return _write(target(run, manifest, ".csv", path), READING_COLUMNS, rows=rows)
+
+
+def export_origin_csv(run: Path, path: Path | None = None) -> Path:
+    """Write the same table under three rows: Origin's long names, units and comments.
+
+    Origin takes lines above the numbers for Long Name, Units and Comments, in this order
+    (docs.originlab.com, Import Wizard, header lines). Raises JournalError, OSError.
+    """
+    with Reader(run) as reader:
+        manifest = reader.manifest()
+        simulated = bool(manifest["simulated"])
+        rows = _reading_rows(reader.readings(), _area_cm2(manifest), simulated)
+        comment = f"{'SIMULATED ' if simulated else ''}{manifest['run']}"
+        heads = [
+            tuple(name for name, _ in NAMES.values()),
+            tuple(unit for _, unit in NAMES.values()),
+            tuple(comment for _ in NAMES),
+        ]
+        return _write(target(run, manifest, ".origin.csv", path), *heads, rows=rows)
+
+
+def export_steps_csv(run: Path, path: Path | None = None) -> Path:
+    """Write a row for each step that ended, in order. Raises JournalError, OSError."""
+    with Reader(run) as reader:
+        manifest = reader.manifest()
+        rows = _step_rows(reader.events(), _area_cm2(manifest), bool(manifest["simulated"]))
+        return _write(target(run, manifest, ".steps.csv", path), STEP_COLUMNS, rows=rows)
 
 
 def export_cycles_csv(run: Path, path: Path | None = None) -> Path:
@@ -47,14 +96,14 @@ def export_cycles_csv(run: Path, path: Path | None = None) -> Path:
         area_cm2, simulated = _area_cm2(manifest), bool(manifest["simulated"])
         cycles = (event for event in reader.events() if event.kind == "cycle")
         rows = (_cycle_cells(event, area_cm2, simulated) for event in cycles)
-        return _write(target(run, manifest, ".cycles.csv", path), CYCLE_COLUMNS, rows)
+        return _write(target(run, manifest, ".cycles.csv", path), CYCLE_COLUMNS, rows=rows)
 
 
-def _write(file: Path, columns: Cells, rows: Iterator[Cells]) -> Path:
+def _write(file: Path, *heads: Cells, rows: Iterator[Cells]) -> Path:
     with written_whole(file) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(columns)
+            writer.writerows(heads)
             writer.writerows(
                 [safe_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
             )
@@ -106,6 +155,39 @@ def _reading_rows(
             row.step_id,
             row.step_time_s,
             row.quality,
+            _simulated_word(simulated),
+        )
+
+
+def _step_rows(
+    events: Iterator[RecordedEvent], area_cm2: float | None, simulated: bool
+) -> Iterator[Cells]:
+    begun: Mapping[str, object] = {}
+    for event in events:
+        data = event.data
+        if event.kind == "step_started":
+            begun = data
+        if event.kind != "step_ended":
+            continue
+        started = begun if begun.get("step_count") == data.get("step_count") else {}
+        capacity_mAh = _milli(data.get("capacity_Ah"))
+        current_mA = _milli(data.get("current_A"))
+        yield (
+            data.get("step_count"),
+            data.get("step_id"),
+            data.get("label"),
+            data.get("step_type"),
+            started.get("cycle"),
+            started.get("class"),
+            data.get("duration_s"),
+            capacity_mAh,
+            _per(capacity_mAh, area_cm2),
+            _milli(data.get("energy_Wh")),
+            data.get("voltage_V"),
+            current_mA,
+            _per(current_mA, area_cm2),
+            data.get("ended"),
+            data.get("reason"),
             _simulated_word(simulated),
         )
 

@@ -107,6 +107,16 @@ def plan_of_manifest(
     return Bound(bind(protocol, cell, main, given, others=others), ratings)
 
 
+def ratings_of_manifest(manifest: Mapping[str, object]) -> Mapping[str, Ratings]:
+    """The ratings of the run's instruments, by terminal. Raises JournalError where it has none."""
+    from pydantic import ValidationError
+
+    try:
+        return _by_terminal().validate_python(_part(manifest, "sources")["ratings"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise JournalError("the run's manifest does not say what its instruments can do") from error
+
+
 def _by_terminal() -> "TypeAdapter[dict[str, Ratings]]":
     from pydantic import TypeAdapter  # takes a fifth of a second; `labctl --help` needs none
 

@@ -144,13 +144,14 @@ def fresh_state(plan: Plan) -> RunState:
     """The state of a run that has not begun."""
     nominal = None if plan.nominal_Ah is None else plan.nominal_Ah * 3600.0
     inventory = None if plan.inventory_Ah is None else plan.inventory_Ah * 3600.0
+    on_collector = plan.preplated_Ah * 3600.0 if plan.kind == "half" else 0.0
     first_sign: int | None = plan.plate_sign if plan.first == "plate" else None
     if first_sign is None and plan.kind != "symmetric":
         first_sign = 1 if plan.first == "charge" else -1
     return RunState(
         started_s=0.0,
         now_s=0.0,
-        ledger=MetalLedger(nominal, inventory),
+        ledger=MetalLedger(nominal, inventory, Account(charge_As=on_collector)),
         cycles=Cycles(first_sign, plan.reference),
     )
 

@@ -6,6 +6,7 @@ measures. The source regimes are those of the simulators' own terminals.
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import pytest
 
@@ -25,20 +26,24 @@ SWITCHING_S = 0.05
 LONGEST_S = 600.0
 
 
-def elapsed_s(protocol: str, cell: str, monkeypatch: pytest.MonkeyPatch, **given: float) -> float:
+def elapsed_s(
+    protocol: str,
+    cell: str,
+    monkeypatch: pytest.MonkeyPatch,
+    parameters: Mapping[str, str] | None = None,
+) -> float:
     """How long the library protocol takes on its simulated cell, by the engine's own clock."""
     monkeypatch.setattr(sampling, "DRIVEN_S", LONGEST_S)
     monkeypatch.setattr(sampling, "REST_S", LONGEST_S)
     monkeypatch.setattr(sampling, "SHARE_OF_AGE", 0.5)
     record = load_cell(cell)
     roles = tuple(record.terminals)
-    ratings = dataclasses.replace(RATINGS, low_V=-20.0, high_V=20.0)
-    others = {role: ratings for role in roles if role != "main"}
-    plan = bind(load_protocol(protocol), record, ratings, others=others)
+    others = {role: RATINGS for role in roles if role != "main"}
+    plan = bind(load_protocol(protocol), record, RATINGS, parameters, others=others)
     plan = dataclasses.replace(plan, record=Record(every_s=LONGEST_S))
     instrument = next(iter(default_bench().instruments.values()))
-    cell_now = make_cell(instrument, record, parameters=given)
-    engine = Engine(plan, ratings, others=others)
+    cell_now = make_cell(instrument, record)
+    engine = Engine(plan, RATINGS, others=others)
     return _run(engine, _Source(dict(cell_now.terminals)))
 
 
@@ -57,9 +62,7 @@ class _Source:
                 each.connect(Source(), self.now_s)
             return Safed(self.now_s)
         self.connected = command.terminal
-        self.terminals[self.connected].connect(
-            _source(command.setpoint, command.guard), self.now_s
-        )
+        self.terminals[self.connected].connect(_source(command.setpoint, command.guard), self.now_s)
         return Applied(self.now_s)
 
     def read(self, at_s: float) -> Reading:
@@ -82,7 +85,9 @@ def _source(told: Setpoint, guard: Guard) -> Source:
     if told.mode == "rest":
         return Source()
     if told.mode == "voltage":
-        return Source("voltage", told.stop_voltage_V or 0.0, min(told.current_A, guard.max_current_A))
+        return Source(
+            "voltage", told.stop_voltage_V or 0.0, min(told.current_A, guard.max_current_A)
+        )
     sign = math.copysign(1.0, told.current_A)
     bound_V = guard.high_V if sign > 0 else guard.low_V
     if told.stop_voltage_V is not None:

@@ -33,7 +33,9 @@ SHORT: dict[str, dict[str, str]] = {
     "li-cu-reservoir-ce": {"j": "2 mA/cm2"},
     "k-cu-precycle": {"cycles": "2", "conditioning": "2"},
     "cccv": {"cycles": "2"},
-    "na-anode-free-formation-cycling": {"cycles": "2"},
+    "na-anode-free-formation-cycling": {
+        "formation_rate": "1C", "charge_rate": "1C", "discharge_rate": "1C", "cycles": "2",
+    },
     "na-cu-plain-ce": {"cycles": "3", "j": "2 mA/cm2"},
     "zn-plain-ce": {"cycles": "3"},
     "zn-cu-preconditioning": {"deposits": "5"},

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from helpers import running, shelf
+from helpers import shelf
 from helpers.running import LibraryRun
 
 from labctl.journal import Reader
@@ -79,7 +79,9 @@ def test_a_voltammogram_plates_and_strips_what_the_model_does(library_run: Libra
     assert last.step_time_s == pytest.approx(2 * 0.8 / 0.02, rel=0.01)
     assert max(row.voltage_V for row in sweep) == pytest.approx(0.3, abs=6e-3)
     assert min(row.voltage_V for row in sweep) == pytest.approx(-0.1, abs=6e-3)
-    assert all((row.current_A < 0) == (row.voltage_V < 0) for row in sweep if abs(row.current_A) > 1e-4)
+    assert all(
+        (row.current_A < 0) == (row.voltage_V < 0) for row in sweep if abs(row.current_A) > 1e-4
+    )
 
 
 def test_a_calendar_costs_what_its_self_discharge_takes(library_run: LibraryRun) -> None:
@@ -187,7 +189,10 @@ def test_the_additive_is_emptied_once_and_makes_up_for_losses(library_run: Libra
     (supply,), (ledger,) = groups(result, "supply")
     assert ledger["supplied_mAh"] == pytest.approx(0.5 * AREA_cm2, rel=1e-6)
     assert supply["first"]["charge_mAh"] == pytest.approx(2.0 * AREA_cm2, rel=5e-3)
-    assert [each["ended"] for each in steps(result, "supply.1.sacrificial")] == ["voltage", "current"]
+    assert [each["ended"] for each in steps(result, "supply.1.sacrificial")] == [
+        "voltage",
+        "current",
+    ]
     figures, _ = groups(result, "cycling")
     # metal beyond the cathode's capacity hides the loss of 1 % per cycle
     for each in figures:
@@ -258,10 +263,3 @@ def test_a_life_ends_by_the_cycles_own_retention(library_run: LibraryRun) -> Non
     assert retention[-3] >= 0.97
     # each plating costs 1 %: a cycle one, a reference test one and a half
     assert charges[1] / charges[0] == pytest.approx(shelf.CE, rel=1e-3)
-
-
-def test_with_an_instrument_within_its_specification(tmp_path_factory: Any) -> None:
-    for protocol in ("na-critical-current", "na-cu-plain-ce", "na-seed-layer"):
-        folder = tmp_path_factory.mktemp("errors")
-        result = running.run_of_library(protocol, folder, instrument_error=1.0)
-        assert result.outcome == "completed", result.reason

@@ -4,18 +4,16 @@ Each is run once, shortened by its parameters where it takes long (`helpers.shel
 instrument without errors of its own; the figures come from the run, the truth from the model.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import running, shelf
+from helpers import quick, running, shelf
 from helpers.running import LibraryRun
 
 from labctl.journal import Reader
 from labctl.run.request import RunResult
-from labctl_protocols.files import load_cell
 
 WITHIN_PERCENT = 0.02
 """What sampling, noise and quantisation may add to a group's CE where there is no reason below."""
@@ -99,3 +97,45 @@ def test_every_group_is_the_models(protocol: str, library_run: LibraryRun) -> No
             assert error <= within * max(1.0, figures["ce_percent"] / 100.0), label
 
 
+@pytest.mark.parametrize("protocol", ["li-critical-current", "na-seed-layer", "zn-plain-ce"])
+def test_an_instrument_within_its_specification_is_within_u(protocol: str, tmp_path: Path) -> None:
+    result = running.run_of_library(protocol, tmp_path, instrument_error=1.0)
+    assert result.outcome == "completed", result.reason
+    checked = [(figures, ledger["ce_percent"]) for figures, ledger in pairs(result)]
+    if not checked:
+        assert result.model is not None
+        checked = [(cycle, result.model["ce_percent"]) for cycle in result.cycles]
+    for figures, truth in checked:
+        if is_symmetric(result):
+            truth = 1e4 / truth
+        assert abs(figures["ce_percent"] - truth) <= figures["u_ce_percent"]
+
+
+LONG = (
+    "k-anode-free-formation-cycling", "li-anode-free-cycle-life", "li-nmc-ici",
+    "na-anode-free-cycle-life", "na-anode-free-formation-cycling", "na-anode-free-rate",
+    "na-cu-plain-ce", "na-cu-voltammetry", "na-over-metallated", "na-recovery-strip",
+    "na-sacrificial-additive", "na-seed-layer", "na-third-electrode",
+    "zn-anode-free-formation-cycling", "zn-anode-free-rate", "zn-cu-preconditioning",
+    "zn-plain-ce", "zn-symmetric-cycling", "cccv",
+)  # fmt: skip
+"""Whose whole length costs seconds of host time each: `benchmarks/library.py --durations`."""
+
+
+@pytest.mark.parametrize("protocol", sorted(shelf.CELLS.keys() - set(LONG)))
+def test_it_takes_as_long_as_its_file_says(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = shelf.stated(protocol)
+    elapsed_s = quick.elapsed_s(protocol, stated.cell, monkeypatch)
+    assert elapsed_s == pytest.approx(stated.duration_s, rel=0.2)
+
+
+def test_the_quick_clock_is_that_of_the_whole_stack(
+    library_run: LibraryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = library_run("na-critical-current")
+    with Reader(result.folder) as reader:
+        elapsed_s = max(event.t_s for event in reader.events())
+    parameters = shelf.short("na-critical-current")
+    cell = shelf.CELLS["na-critical-current"]
+    quickly_s = quick.elapsed_s("na-critical-current", cell, monkeypatch, parameters)
+    assert quickly_s == pytest.approx(elapsed_s, rel=0.01)

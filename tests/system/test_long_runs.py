@@ -1,4 +1,4 @@
-"""Long library protocols through the whole stack in virtual time, against the cell's own account."""
+"""Long library protocols through the whole stack, against the cell's own account."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -5,7 +5,7 @@ import re
 import pytest
 from helpers.binding import Known
 from helpers.cells_under_test import RATINGS
-from helpers.shelf import CELLS
+from helpers.shelf import CELLS, stated
 
 from labctl_protocols import library
 from labctl_protocols.cell_record import METALS
@@ -78,6 +78,12 @@ def test_every_routine_is_called_by_a_protocol_of_the_library() -> None:
     texts = [library.text_of("protocols", name)[1] for name in library.names("protocols")]
     for routine in library.names("routines"):
         assert any(re.search(rf"^ *- {routine}:", text, re.MULTILINE) for text in texts), routine
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_each_protocol_says_how_long_it_takes_and_on_which_cell(name: str) -> None:
+    assert stated(name).duration_s >= 3600.0
+    assert stated(name).cell in PROMISED
 
 
 @pytest.mark.parametrize("name", RECIPES)

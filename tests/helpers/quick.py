@@ -23,7 +23,7 @@ from labctl_simulators.ports import Source
 from labctl_simulators.terminals import Terminals
 
 SWITCHING_S = 0.05
-LONGEST_S = 600.0
+LONGEST_S = 60.0
 
 
 def elapsed_s(
@@ -35,7 +35,7 @@ def elapsed_s(
     """How long the library protocol takes on its simulated cell, by the engine's own clock."""
     monkeypatch.setattr(sampling, "DRIVEN_S", LONGEST_S)
     monkeypatch.setattr(sampling, "REST_S", LONGEST_S)
-    monkeypatch.setattr(sampling, "SHARE_OF_AGE", 0.5)
+    monkeypatch.setattr(sampling, "SHARE_OF_AGE", 0.2)
     record = load_cell(cell)
     roles = tuple(record.terminals)
     others = {role: RATINGS for role in roles if role != "main"}

@@ -22,7 +22,7 @@ class RunRequest:
     `channels` maps roles to channel names (`main` alone for most cells). `speed` None is the
     bench's own pace: `max` where all is in memory, 1 on a real bench. `model` and
     `model_parameters` are for the twin of a simulated instrument: `instrument_error` goes to the
-    instrument, the rest to the cell.
+    instrument, the rest to the cell. `yes` answers every question of the protocol.
     """
 
     protocol: "ProtocolFile"
@@ -37,6 +37,7 @@ class RunRequest:
     model_parameters: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     transcript: Path | None = None
+    yes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

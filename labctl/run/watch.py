@@ -86,7 +86,7 @@ class ProgressWatch:
         for event in answer.events:
             if event.kind in ("cycle", "group_left") and event.data.get("ce") is not None:
                 self._ce = (_number(event.data["ce"]), _number(event.data["u_ce"]))
-            elif event.kind in ("limit", "detector", "fault", "mark", "operator"):
+            elif event.kind in ("limit", "detector", "fault", "mark", "operator", "revision"):
                 name = event.data.get("name")
                 told = f"{event.kind} {name}" if name else event.kind
                 self._told.append(f"{told}: {event.data['text']}")

@@ -9,14 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from helpers import shelf
 from labctl.bench import Bench, default_bench, default_channels
 from labctl.run.conduct import conduct
-from labctl.run.loop import RunLoop
 from labctl.run.request import RunRequest, RunResult
-from labctl_protocols.decisions import Heard
 from labctl_protocols.files import load_cell, load_protocol
 
 RESERVOIR_CELLS = {
@@ -32,28 +28,14 @@ EXACT = {"ce": 0.99, "instrument_error": 0.0}
 
 def run_of_library(protocol: str, data: Path, instrument_error: float = 0.0) -> RunResult:
     """A library protocol on its cell, shortened; on an instrument without errors, if not told."""
-    with answered():
-        return run(
-            protocol,
-            shelf.CELLS[protocol],
-            data,
-            parameters=shelf.short(protocol),
-            model={**shelf.model(protocol), "instrument_error": instrument_error},
-        )
-
-
-@contextmanager
-def answered() -> Iterator[None]:
-    """Every question of a protocol is answered at once."""
-    waits = RunLoop._next_word
-
-    async def answer(self: RunLoop, until_s: float | None) -> Heard:
-        self.operator("continue", "test")
-        return await waits(self, until_s)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunLoop, "_next_word", answer)
-        yield
+    return run(
+        protocol,
+        shelf.CELLS[protocol],
+        data,
+        parameters=shelf.short(protocol),
+        model={**shelf.model(protocol), "instrument_error": instrument_error},
+        yes=True,
+    )
 
 
 LibraryRun = Callable[[str], RunResult]
@@ -71,6 +53,7 @@ def request_of(
     model_name: str | None = None,
     transcript: Path | None = None,
     bench: Bench | None = None,
+    yes: bool = False,
 ) -> RunRequest:
     """What `labctl run` makes of the same words, on the simulated bench in virtual time."""
     record = load_cell(str(cell))
@@ -87,6 +70,7 @@ def request_of(
         model_parameters=model or {},
         seed=seed,
         transcript=transcript,
+        yes=yes,
     )
 
 

@@ -12,6 +12,7 @@ from labctl_protocols.engine.ends import Progress, Sample, freeze_targets, inter
 from labctl_protocols.engine.judge import Over
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.engine.steps import hold_now, leave_bare, shown, started_data
+from labctl_protocols.engine.telling import cycle_teller
 from labctl_protocols.engine.view import View
 from labctl_protocols.plan import MAIN, Drive
 
@@ -108,6 +109,7 @@ def _hold_part(engine: Engine, step: StepState) -> StepState | None:
         metal=step.metal,
         supply=step.supply,
         whole=step.whole,
+        stale=step.stale,
         set_current_A=step.set_current_A,
         set_voltage_V=step.set_voltage_V,
     )
@@ -179,7 +181,7 @@ def _enter(engine: Engine, step: StepState, at_voltage: bool | None, whole: bool
         return
     sign = step.sign or (1 if step.account.charge_As >= 0 else -1)
     if not step.sign:
-        state.cycles.begin_step(sign, engine.later, engine.ratings.current_ranges)
+        state.cycles.begin_step(sign, cycle_teller(engine), engine.ratings.current_ranges)
     state.last_sign = sign
     kind = _half_kind(engine, step, sign)
     receivers = state.cycles.enter_step(step.account, sign, kind, at_voltage, whole)
@@ -276,7 +278,7 @@ def close_scope(engine: Engine, whole: bool = True) -> None:
     accuracy = engine.ratings.current_ranges
     cycles = engine.state.cycles
     cycles.scopes[-1].whole = cycles.scopes[-1].whole and whole
-    scope = cycles.close_group(engine.later, accuracy)
+    scope = cycles.close_group(cycle_teller(engine), accuracy)
     if scope.label is None:
         return
     engine.state.lasts[scope.label] = {

@@ -17,6 +17,7 @@ from labctl_protocols.decisions import (
     Heard,
     Operator,
     Outcome,
+    Revision,
     Row,
     Safe,
     Safed,
@@ -28,6 +29,7 @@ from labctl_protocols.engine import charge, connect, driving, ending, judge, mov
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.ends import Progress
 from labctl_protocols.engine.names import RunNames
+from labctl_protocols.engine.revision import revise
 from labctl_protocols.engine.sampling import LastRow, is_recorded, next_reading
 from labctl_protocols.engine.state import RunState, StepState, fresh_state, row_of
 from labctl_protocols.engine.view import View, enclosing_limits, view_of
@@ -60,7 +62,7 @@ class Engine:
         self._ratings = {MAIN: ratings, **(others or {})}
         self._pending: list[tuple[str, Callable[[], dict[str, object]]]] = []
         self._view: View | None = None
-        self._viewed = 0
+        self._viewed: tuple[Plan, int] | None = None
         self._drives_next = False
         self._events: list[Event] = []
         self._rows: list[Row] = []
@@ -90,7 +92,7 @@ class Engine:
                 if self.state.phase in ("switching", "opening"):
                     return self._on_opened(heard)
                 return self._on_off(heard)
-            case Operator(time_s):
+            case Operator(time_s) | Revision(time_s):
                 return self._on_operator(heard)
             case Waited(time_s):
                 self.state.now_s = max(self.state.now_s, time_s)
@@ -127,9 +129,11 @@ class Engine:
             operator.is_off(self)
         return self._answer(None, boundary=True)
 
-    def _on_operator(self, said: Operator) -> Answer:
+    def _on_operator(self, said: Operator | Revision) -> Answer:
         self.state.now_s = max(self.state.now_s, said.time_s)
-        if operator.heard(self, said):
+        if isinstance(said, Revision):
+            revise(self, said)
+        elif operator.heard(self, said):
             walk_on(self)
         # whoever was waiting for a reading has one now, which is never wrong
         return self._answer(said.time_s, boundary=True)
@@ -260,6 +264,7 @@ class Engine:
         if step is None or self.state.phase != "running":
             raise RuntimeError("no step is running that could be adjusted")
         self.state.phase = "adjusting"
+        step.stale = False
         self.receive_gap([step.account], step)
         self.apply(setpoint, steps.step_guard(self, step))
 
@@ -341,8 +346,8 @@ class Engine:
 
     def view(self, step: StepState) -> View:
         """The plan's side of this step; worked out once, nothing around it changes meanwhile."""
-        if self._viewed != step.count or self._view is None:
-            self._viewed = step.count
+        if self._view is None or self._viewed != (self.plan, step.count):
+            self._viewed = self.plan, step.count
             self._view = view_of(self.plan, self.nodes, self.state.frames, step)
         return self._view
 

@@ -42,7 +42,8 @@ class StepState:
 
     `metal` and `supply` are the current's sign that plates the collector and that brings metal
     from another electrode, 0 where its charge does not count so. `elapsed_s` is what had passed
-    when it was last paused, `whole` False once it was; `skip`: it ends with the next reading.
+    when it was last paused, `whole` False once it was; `skip`: it ends with the next reading;
+    `stale`: its output does not yet know of a revision.
     `control_value` is its power or resistance, `corners` a sweep's voltages, its start first.
     """
 
@@ -57,6 +58,7 @@ class StepState:
     elapsed_s: float = 0.0
     whole: bool = True
     skip: bool = False
+    stale: bool = False
     control_value: float = 0.0
     corners: list[float] = field(default_factory=list)
     set_current_A: float | None = None

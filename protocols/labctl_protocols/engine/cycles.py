@@ -56,7 +56,8 @@ class Cycles:
     `number` counts the first halves begun; `done` the complete cycles. `last_first` and
     `last_second` are the halves of the last complete cycle, kept whole because the last gap's
     charge comes after it; `reference_second` is the half that counts as 100 % of retention, that
-    of cycle `reference_cycle`.
+    of cycle `reference_cycle`, and `retained_second` the last one of which retention tells: of
+    class `cycle`, or of the reference's own group (a reference test between cycles is neither).
     """
 
     first_sign: int | None
@@ -69,6 +70,7 @@ class Cycles:
     last_first: Half | None = None
     last_second: Half | None = None
     reference_second: Half | None = None
+    retained_second: Half | None = None
     reference_cycle: int | None = None
 
     def open_group(self, scope: Scope) -> None:
@@ -205,6 +207,8 @@ class Cycles:
         names_it = group_class == "cycle" if self.reference is None else label == self.reference
         if self.reference_second is None and names_it:
             self.reference_second, self.reference_cycle = second, number
+        if self._tells_retention(scope):
+            self.retained_second = second
 
     def _retention_data(self, second: Half, accuracy: Sequence[RangeAccuracy]) -> dict[str, object]:
         if self.reference_second is None:
@@ -220,25 +224,33 @@ class Cycles:
 
     def live_ce(self) -> float | None:
         """CE of the last cycle; a second half that ended at its voltage is taken as whole."""
-        first, second = self._last_pair()
+        first, second = self._pair_now() or (self.last_first, self.last_second)
         if first is None or second is None:
             return None
         return coulombic_efficiency(first.account, second.account)
 
     def live_retention(self) -> float | None:
         """Charge of the last second half over the reference's; unknown before there are both."""
-        second = self._last_pair()[1]
+        second = self.retained_second
+        pair = self._pair_now()
+        if pair is not None and self._tells_retention(self.counting_scope):
+            second = pair[1]
         if second is None or self.reference_second is None:
             return None
         return coulombic_efficiency(self.reference_second.account, second.account)
 
-    def _last_pair(self) -> tuple[Half | None, Half | None]:
+    def _tells_retention(self, scope: Scope) -> bool:
+        named = self.reference is not None and scope.label == self.reference
+        return named or scope.group_class == "cycle"
+
+    def _pair_now(self) -> tuple[Half, Half] | None:
+        """The cycle that is only waiting for its last gap: its second half ended at the voltage."""
         scope = self.counting_scope if self.scopes else None
         half = None if scope is None else scope.building
         if scope is not None and scope.waiting and half is not None and half.at_voltage:
             if half.sign != self.first_sign and half.whole and scope.waiting.whole:
                 return scope.waiting, half
-        return self.last_first, self.last_second
+        return None
 
 
 def cycle_flags(second: Half, pair: str, whole: bool) -> list[str]:

@@ -308,6 +308,27 @@ def test_retention_by_default_counts_from_the_first_cycle_of_class_cycle() -> No
     assert trace.engine.names.live("retention") == pytest.approx(0.5, rel=1e-3)
 
 
+@pytest.mark.parametrize("reference", [None, "cycling"])
+def test_a_reference_test_between_the_cycles_is_no_retention(reference) -> None:
+    half_way = discharge(0.01, charge_As(0.9))
+    trace = full_run(
+        group("cycling", UP, DOWN),
+        group("resistance", UP, half_way, group_class="diagnostic"),
+        reference=reference,
+    )
+    assert [cycle["group"] for cycle in trace.data("cycle")] == ["cycling", "resistance"]
+    assert trace.engine.names.live("retention") == pytest.approx(1.0, rel=1e-3)
+
+
+def test_retention_by_reference_tests_is_told_by_them() -> None:
+    trace = full_run(
+        group("test", UP, DOWN, group_class="diagnostic"),
+        group("test", UP, discharge(0.01, charge_As(0.9)), group_class="diagnostic"),
+        reference="test",
+    )
+    assert trace.engine.names.live("retention") == pytest.approx(0.5, rel=1e-3)
+
+
 def test_retention_is_unknown_before_its_reference() -> None:
     trace = full_run(UP, DOWN, reference="never")
     assert trace.engine.names.live("retention") is None

@@ -8,7 +8,12 @@ from labctl_drivers.vocabulary import Setpoint
 from labctl_protocols.engine import driving, judge
 from labctl_protocols.engine.ends import freeze_targets
 from labctl_protocols.engine.state import StepState, StepType
-from labctl_protocols.engine.steps import hold_now, leave_if_bare, skip_step
+from labctl_protocols.engine.steps import (
+    forget_step_guards,
+    hold_now,
+    leave_if_bare,
+    skip_step,
+)
 from labctl_protocols.plan import (
     MAIN,
     Drive,
@@ -45,7 +50,7 @@ def begin(engine: Engine, node: TimedNode) -> bool:
     step = StepState(node.id, _type_of(node), state.step_count, 0, targets)
     step.metal, step.supply = metal_signs(engine.plan, node)
     state.step = step
-    _forget_step_guards(engine)
+    forget_step_guards(engine)
     if _over_at_once(engine, step, node):
         return False
     match node:
@@ -101,12 +106,6 @@ def _type_of(node: TimedNode) -> StepType:
             return "sweep"
         case Impedance():
             return "impedance"
-
-
-def _forget_step_guards(engine: Engine) -> None:
-    guarded = engine.state.guarded
-    for guard in [g for g, since in guarded.items() if since.in_step]:
-        del guarded[guard]
 
 
 def _begin_hold(engine: Engine, step: StepState, node: Hold) -> bool:

@@ -113,7 +113,7 @@ def _go_over(engine: Engine, step: StepState, now: Sample) -> None:
     held = _hold_part(engine, step)
     if held is None:
         raise RuntimeError("a step without a hold cannot go over to it")
-    held.started_s = now.time_s
+    held.started_s, held.begun = now.time_s, True
     state = engine.state
     state.step = held
     state.phase = "running"
@@ -263,11 +263,10 @@ def abandon(engine: Engine) -> None:
     """The run ends here: close the running step and all groups as they stand."""
     state = engine.state
     step = state.step
-    phase = state.paused or state.phase
-    if step is not None and phase in ("running", "adjusting"):
-        _interrupt(engine, step)
-    elif step is not None and phase == "confirming":
+    if step is not None and "confirming" in (state.paused, state.phase):
         state.cycles.spoil()
+    elif step is not None and step.begun:
+        _interrupt(engine, step)
     state.step = None
     while state.cycles.scopes:
         close_scope(engine, whole=False)
@@ -277,7 +276,9 @@ def abandon(engine: Engine) -> None:
 def _interrupt(engine: Engine, step: StepState) -> None:
     """Enter a step that was broken off: its charge counts, its figures do not."""
     state = engine.state
-    now, view = state.output.now, engine.view(step)
+    off = state.phase in ("paused", "open_circuit", "beginning") or state.paused == "open_circuit"
+    now = state.before_pause if off else state.output.now
+    view = engine.view(step)
     node = view.node
     _enter(engine, step, at_voltage=False, whole=False)
     runners_up = [] if now is None else _runners_up(view, step, Over(None, ""), now)
@@ -291,7 +292,7 @@ def _interrupt(engine: Engine, step: StepState) -> None:
             "ended": "interrupted",
             "reason": "the run was ended",
             "driven": True,
-            "duration_s": state.now_s - step.started_s,
+            "duration_s": step.elapsed_s if off else state.now_s - step.started_s,
             "capacity_Ah": abs(step.account.charge_As) / 3600.0,
             "energy_Wh": abs(step.account.energy_J) / 3600.0,
             "voltage_V": None if now is None else now.voltage_V,

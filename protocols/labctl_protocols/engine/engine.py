@@ -171,7 +171,7 @@ class Engine:
             if looking.is_the_cell(self, reading):
                 walk_on(self)
         elif state.phase == "open_circuit":
-            again = operator.drive_again if not self._is_fresh else driving.drive
+            again = operator.drive_again if self._has_begun else driving.drive
             if looking.is_there(self, reading) and not again(self):
                 walk_on(self)
         elif state.phase == "confirming":
@@ -338,8 +338,8 @@ class Engine:
         return self._ratings[self.state.terminal]
 
     @property
-    def _is_fresh(self) -> bool:
-        return self.state.step is None or self.state.step.whole
+    def _has_begun(self) -> bool:
+        return self.state.step is not None and self.state.step.begun
 
     @property
     def _ending(self) -> bool:
@@ -380,7 +380,8 @@ class Engine:
         self.state.phase = "running"
         step.started_s = time_s - step.elapsed_s
         self.state.last_row = None
-        kind = "step_started" if step.whole else "step_resumed"
+        kind = "step_resumed" if step.begun else "step_started"
+        step.begun = True
         self.tell(kind, steps.started_data(self, step))
 
     def record_last(self) -> None:

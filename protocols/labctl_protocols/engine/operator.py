@@ -13,6 +13,7 @@ from labctl_protocols.decisions import Operator
 from labctl_protocols.engine import driving, ending, steps
 from labctl_protocols.engine.ends import Progress, Sample
 from labctl_protocols.engine.judge import SKIPPED, Over
+from labctl_protocols.engine.state import StepState
 from labctl_protocols.plan import Ask
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ def ask(engine: Engine, node: Ask) -> None:
 
 def is_off(engine: Engine) -> None:
     """The output is off, as was wanted: tell what is waited for."""
-    state = engine.state
+    state, step = engine.state, engine.state.step
     if state.paused is not None:
+        if step is not None and state.paused == "running":
+            step.elapsed_s = state.now_s - step.started_s
         state.phase = "paused"
         return
     node = engine.nodes[state.pending] if state.pending is not None else None
@@ -62,10 +65,9 @@ def _pause(engine: Engine) -> str:
     if state.phase not in ("running", "open_circuit", "confirming", "start"):
         return ""
     state.paused = state.phase
-    state.before_pause = state.output.now
     if step is not None and state.phase == "running":
         engine.record_last()
-        step.elapsed_s = state.now_s - step.started_s
+        state.before_pause = state.output.now
         step.whole = False
         engine.receive_gap([step.account], step)
     engine.open_terminal()
@@ -76,13 +78,17 @@ def _go_on(engine: Engine) -> str:
     state = engine.state
     if state.phase == "asking":
         state.pending = state.deadline_s = None
+        _look_first(engine)
         return "answered: the run goes on"
     if state.phase != "paused" or state.paused is None:
         return ""
-    phase, state.paused = state.paused, None
-    # nobody knows what was done to the cell meanwhile: look before driving
-    state.open_circuit_V, state.last_sign = None, 0
-    step = state.step
+    phase, step = state.paused, state.step
+    over = None if step is None else _over_meanwhile(engine, step)
+    if over is not None:
+        end_paused(engine, over)
+        return "the run goes on"
+    state.paused = None
+    _look_first(engine)
     if phase == "running" and step is not None:
         if step.type in ("rest", "hold", "then_hold", "sweep"):
             state.phase = "beginning"
@@ -92,6 +98,28 @@ def _go_on(engine: Engine) -> str:
     state.phase = phase
     engine.apply(Setpoint("rest"))
     return "the run goes on"
+
+
+def _look_first(engine: Engine) -> None:
+    """Nobody knows what was done to the cell meanwhile: look before driving, hold nothing over."""
+    state = engine.state
+    state.open_circuit_V, state.last_sign = None, 0
+    steps.forget_step_guards(engine)
+    state.detect.forget_readings()
+
+
+def _over_meanwhile(engine: Engine, step: StepState) -> Over | None:
+    """Why a paused step is over: what passed until its output was off has reached an end."""
+    if not step.begun:
+        return None
+    if step.skip:
+        return SKIPPED
+    passed_As = (step.sign or 1) * step.account.charge_As
+    passed = {"charge": passed_As if step.sign else abs(passed_As), "time": step.elapsed_s}
+    for end, target in zip(engine.view(step).until, step.targets, strict=True):
+        if target is not None and end.held is None and passed.get(end.kind, -1.0) >= target:
+            return Over(None, f"{end.text}: reached before the output was off", word=end.word)
+    return None
 
 
 def _skip(engine: Engine) -> str:
@@ -104,11 +132,10 @@ def _skip(engine: Engine) -> str:
     if state.phase != "paused":
         step.skip = True
         return "the step is skipped"
-    begun = phase == "running"
-    state.paused = None
-    if begun:
+    if step.begun:
         end_paused(engine, SKIPPED)
     else:
+        state.paused = None
         steps.skip_step(engine, step, SKIPPED.word, SKIPPED.reason)
     return "the step is skipped"
 
@@ -136,3 +163,6 @@ def end_paused(engine: Engine, over: Over) -> None:
     seen = state.before_pause or Sample(state.now_s, 0.0, 0.0)
     step.started_s = seen.time_s - step.elapsed_s
     ending.close_step(engine, over, Progress(step.sign, step.started_s, step.targets, seen, seen))
+    if state.paused is not None:
+        state.paused = None
+        _look_first(engine)

@@ -42,9 +42,9 @@ class StepState:
     """The step now executing; `sign` is 0 where no direction is commanded.
 
     `metal` and `supply` are the current's sign that plates the collector and that brings metal
-    from another electrode, 0 where its charge does not count so. `elapsed_s` is what had passed
-    when it was last paused, `whole` False once it was; `skip`: it ends with the next reading;
-    `stale`: its output does not yet know of a revision.
+    from another electrode, 0 where its charge does not count so. `begun` once its output has held;
+    `elapsed_s` is what had passed when it was last paused, `whole` False once it was; `skip`: it
+    ends with the next reading; `stale`: its output does not yet know of a revision.
     `control_value` is its power or resistance, `corners` a sweep's voltages, its start first.
     """
 
@@ -56,6 +56,7 @@ class StepState:
     metal: int = 0
     supply: int = 0
     started_s: float = 0.0
+    begun: bool = False
     elapsed_s: float = 0.0
     whole: bool = True
     skip: bool = False
@@ -168,7 +169,7 @@ RESUMED = "resumed"
 
 def row_of(state: RunState, step: StepState, step_id: str, reading: Reading) -> Row:
     """A reading of this step as the row that is recorded."""
-    resumed = not step.whole and state.last_row is None
+    resumed = step.elapsed_s > 0.0 and state.last_row is None
     totals = state.totals
     return Row(
         t_s=reading.time_s - state.started_s,

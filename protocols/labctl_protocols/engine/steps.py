@@ -82,6 +82,13 @@ def started_data(engine: Engine, step: StepState) -> dict[str, object]:
     }
 
 
+def forget_step_guards(engine: Engine) -> None:
+    """What the running step's comparisons have held for counts no more."""
+    guarded = engine.state.guarded
+    for guard in [g for g, since in guarded.items() if since.in_step]:
+        del guarded[guard]
+
+
 def shown(end: End, target: float | None) -> float | None:
     """A target for people and files: charges in Ah."""
     return target / 3600.0 if end.kind == "charge" and target is not None else target

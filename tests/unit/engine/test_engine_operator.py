@@ -3,6 +3,7 @@
 import pytest
 from helpers.engine_bench import Bench, Linear, Metal, Trace, from_bench, run
 from helpers.plans import (
+    above,
     ask,
     charge,
     charge_As,
@@ -15,11 +16,12 @@ from helpers.plans import (
     strip,
     sweep,
     volts,
+    when,
 )
 
-from labctl_protocols.decisions import Apply, Operator, Safe, Unsafe
+from labctl_protocols.decisions import Apply, Operator, Safe, Stopping, Unsafe
 from labctl_protocols.engine.engine import Engine
-from labctl_protocols.plan import Limits
+from labctl_protocols.plan import HeldFor, Limits
 
 WIDE = Limits(low_V=-5.0, high_V=5.0, current_A=0.02)
 FULL = {"kind": "full", "limits": Limits(low_V=0.0, high_V=5.0, current_A=0.02)}
@@ -43,6 +45,27 @@ class Then:
             return None
         self.words.pop(0)
         return Operator(0.0, word, "test")
+
+
+class Say:
+    """Says words at moments that a test chooses; between them the bench does what it is told."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        trace.take(trace.engine.begin(0.0))
+
+    def __call__(self, word: str) -> None:
+        now_s = self.trace.bench.now_s
+        stop = Stopping(now_s, "stopped", "stop")
+        self.trace.take(self.trace.engine.hear(stop if word == "stop" else Operator(now_s, word)))
+
+    def until(self, reached) -> None:
+        for _ in range(20_000):
+            if reached():
+                return
+            heard = from_bench(self.trace, self.trace.answers[-1], reload=True)
+            self.trace.take(self.trace.engine.hear(heard))
+        raise AssertionError("it never came to that")
 
 
 def conduct(plan, bench, *words):
@@ -158,6 +181,111 @@ def test_words_that_mean_nothing_now_change_nothing() -> None:
     assert told["done"] is False
     assert told["by"] == "test"
     assert trace.steps[0]["duration_s"] == pytest.approx(60.0, abs=0.5)
+
+
+@pytest.mark.parametrize("way", ["continue", "skip", "stop"])
+def test_a_step_paused_again_while_the_cell_is_looked_at_is_entered_whatever_follows(way) -> None:
+    plan = make_plan(charge(0.01, charge_As(1.0)), rest(seconds(10)), **FULL)
+    bench = Bench(Linear(3.0, 10.0))
+    trace = Trace(Engine(plan, bench.ratings), bench)
+    say = Say(trace)
+    say.until(lambda: bench.now_s > 40.0)
+    say("pause")
+    say.until(lambda: trace.answers[-1].waits)
+    bench.advance(100.0)
+    say("continue")
+    say.until(lambda: trace.engine.state.phase == "open_circuit" and not trace.waiting)
+    say("pause")
+    say.until(lambda: trace.answers[-1].waits)
+    bench.advance(1000.0)
+    say(way)
+    say.until(lambda: trace.outcome is not None)
+    step = trace.steps[0]
+    assert step["driven"] is True
+    assert step["capacity_Ah"] * 3600 == pytest.approx(bench.passed_As, rel=1e-9)
+    assert step["ended"] == {"continue": "charge", "skip": "skipped", "stop": "interrupted"}[way]
+    assert step["duration_s"] == pytest.approx(100.0 if way == "continue" else 40.0, abs=2.0)
+    if way != "continue":
+        assert step["voltage_V"] == pytest.approx(3.05, abs=0.01)  # where it was paused
+    halves = [event["half"]["charge_Ah"] for event in trace.data("half")]
+    assert sum(halves) * 3600 == pytest.approx(bench.passed_As, rel=1e-9)
+
+
+def test_a_stop_while_the_cell_is_looked_at_after_a_pause_loses_no_charge() -> None:
+    plan = make_plan(charge(0.01, charge_As(1.0)), **FULL)
+    bench = Bench(Linear(3.0, 10.0))
+    trace = Trace(Engine(plan, bench.ratings), bench)
+    say = Say(trace)
+    say.until(lambda: bench.now_s > 40.0)
+    say("pause")
+    say.until(lambda: trace.answers[-1].waits)
+    say("continue")
+    assert trace.engine.state.phase == "open_circuit"
+    say("stop")
+    say.until(lambda: trace.outcome is not None)
+    (step,) = trace.steps
+    assert step["ended"] == "interrupted"
+    assert step["capacity_Ah"] * 3600 == pytest.approx(bench.passed_As, rel=1e-9)
+    (half,) = trace.data("half")
+    assert half["half"]["charge_Ah"] * 3600 == pytest.approx(bench.passed_As, rel=1e-9)
+
+
+def test_a_step_that_reached_its_charge_on_the_way_to_its_pause_is_not_driven_again() -> None:
+    plan = make_plan(charge(0.01, charge_As(0.5)), rest(seconds(10)), **FULL)
+    bench = Bench(Linear(3.0, 10.0), delay_s=3.0)
+    # the last 10 mA·s pass while the output is being switched off
+    trace = conduct(plan, bench, ("pause", 51.5), ("continue", 100.0))
+    step = trace.steps[0]
+    assert step["ended"] == "charge"
+    assert step["capacity_Ah"] * 3600 == pytest.approx(bench.passed_As, rel=1e-9)
+    assert bench.passed_As > 0.5
+    assert [s.mode for s in trace.applied] == ["rest", "current", "rest"]
+
+
+def test_what_a_comparison_held_for_before_a_pause_does_not_count_after_it() -> None:
+    guarded = when(above("voltage", 3.2), held=HeldFor(0, 60.0, None))
+    plan = make_plan(charge(0.01, guarded, seconds(5000)), **FULL)
+    bench = Bench(Linear(3.0, 10.0))
+    # above 3.2 V (10 mV of it ohmic) from 190 s on; paused in the middle of the 60 s
+    trace = conduct(plan, bench, ("pause", 220.0), ("continue", 900.0))
+    (step,) = trace.steps
+    assert step["ended"] == "condition"
+    assert bench.now_s >= 960.0
+    assert step["duration_s"] == pytest.approx(280.0, abs=12.0)
+
+
+def test_a_hold_after_a_paused_first_part_is_told_as_started() -> None:
+    plan = make_plan(charge(0.01, volts(3.5), hold=[seconds(60)]), **FULL)
+    trace = conduct(plan, Bench(Linear(3.0, 10.0)), ("pause", 40.0), ("continue", 100.0))
+    assert [e["step_type"] for e in trace.data("step_started")] == ["charge", "then_hold"]
+    assert [e["step_type"] for e in trace.data("step_resumed")] == ["charge"]
+    resumed = [(row.step_type, row.quality) for row in trace.rows if row.quality != "ok"]
+    assert resumed == [("charge", "resumed")]
+
+
+def test_a_hold_that_is_skipped_and_paused_at_once_is_not_held_again() -> None:
+    plan = make_plan(hold(3.2, seconds(100)), rest(seconds(10)), **FULL)
+    bench = Bench(Linear(3.0, 10.0, ohm=100.0))
+    trace = conduct(plan, bench, ("skip", 30.0), ("pause", 30.0), ("continue", 90.0))
+    assert trace.steps[0]["ended"] == "skipped"
+    assert [s.mode for s in trace.applied] == ["rest", "voltage", "rest"]
+
+
+@pytest.mark.parametrize("hands", ["ask", "skip"])
+def test_the_cell_is_looked_at_after_hands_were_on_it(hands) -> None:
+    before = [rest(seconds(30)), ask("new cell in?")]
+    words = [("continue", 500.0)]
+    if hands == "skip":
+        before, words = [charge(0.01, seconds(60))], [("pause", 30.0), ("skip", 500.0)]
+    plan = make_plan(*before, discharge(0.01, volts(2.0), seconds(10)), **FULL)
+    trace = conduct(plan, Bench(Linear(3.0, 10.0)), *words)
+    modes = [s.mode for s in trace.applied]
+    # without a look, nobody would know that what stands there now may be driven so
+    assert modes[-2:] == ["rest", "current"]
+    looks = [c.setpoint.mode for c in trace.commands[:-1] if isinstance(c, Apply)][-2]
+    off = max(i for i, c in enumerate(trace.commands[:-1]) if isinstance(c, Safe))
+    assert looks == "rest"
+    assert trace.commands[off + 1].setpoint.mode == "rest"
 
 
 # ---- skip ---------------------------------------------------------------------------------------

@@ -147,8 +147,12 @@ class Memory:
     def begin_step(self, step_count: int) -> None:
         """Forget what belongs to the step before."""
         self.step_count = step_count
-        self.holding = {}
         self.course = Course()
+        self.forget_readings()
+
+    def forget_readings(self) -> None:
+        """Forget what needs readings without a break: there was one."""
+        self.holding = {}
         self.noise = Noise()
         self.fallen_from_V = None
         self.repeats.current_run = self.repeats.pair_run = 0

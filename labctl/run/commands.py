@@ -185,9 +185,9 @@ class Commands:
 
 
 def _off_after_pause(event: Event, text: str) -> Reply | None:
-    if event.kind != "output":
+    if event.kind not in ("output", "fault"):
         return None
-    if event.data.get("on") is False:
+    if event.kind == "output" and event.data.get("on") is False:
         return Reply(True, "paused: output off, read back")
     return Reply(False, f"{text}, but the output's state is UNKNOWN: look at the instrument")
 

@@ -178,7 +178,8 @@ class RunLoop:
         if not self._said:
             await self._sleep_until(due_s)
         if self._said and self._end is None:
-            return self._operator_said()
+            # a gap is one also if somebody spoke at its end
+            return self._asleep(due_s, period_s) or self._operator_said()
         heard = await self._read()
         late = self._asleep(due_s, period_s) if isinstance(heard, Reading) else None
         return late or heard

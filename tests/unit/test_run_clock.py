@@ -13,6 +13,7 @@ from helpers.broken_wire import run_broken
 
 from labctl.journal import Reader
 from labctl.run import slept
+from labctl.run.loop import RunLoop
 from labctl.run.slept import SleepWatch
 from labctl_drivers.keithley_24xx import Keithley2450
 
@@ -69,6 +70,29 @@ def test_a_standstill_anywhere_ends_the_run(
     assert "HostSlept" in ran.result.reason
     assert not ran.wire.firmware.output_on
     assert calls <= 7  # soon, not at the end
+
+
+def test_a_standstill_is_one_also_if_somebody_speaks_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slept, "GAP_S", 0.1)
+    sleep_until, calls = RunLoop._sleep_until, 0
+
+    async def standing(self: RunLoop, time_s: float | None) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 8:
+            # as a stopped process would be
+            asyncio.get_running_loop().call_soon(time.sleep, 0.6)
+            await asyncio.sleep(0)
+            self.operator("continue", "test")
+        await sleep_until(self, time_s)
+
+    monkeypatch.setattr(RunLoop, "_sleep_until", standing)
+    request = replace(broken_wire.short_request(tmp_path), speed=20.0)
+    ran = run_broken(request)
+    assert ran.result.outcome == "fault"
+    assert "HostSlept" in ran.result.reason
 
 
 def test_a_wall_clock_that_jumps_changes_no_time(

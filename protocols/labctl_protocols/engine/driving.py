@@ -101,7 +101,7 @@ def drive(engine: Engine) -> bool:
     if not _set_current(engine, step):
         return True
     if state.terminal == MAIN and step.whole:
-        state.cycles.begin_step(step.sign, cycle_teller(engine), engine.ratings.current_ranges)
+        state.cycles.begin_step(step.sign, cycle_teller(engine), engine.main_accuracy)
     state.phase = "beginning"
     state.open_circuit_V = None
     engine.apply(setpoint_of(engine, step), step_guard(engine, step))

@@ -210,7 +210,7 @@ def _enter(engine: Engine, step: StepState, at_voltage: bool | None, whole: bool
         return
     sign = step.sign or (1 if step.account.charge_As >= 0 else -1)
     if not step.sign:
-        state.cycles.begin_step(sign, cycle_teller(engine), engine.ratings.current_ranges)
+        state.cycles.begin_step(sign, cycle_teller(engine), engine.main_accuracy)
     state.last_sign = sign
     kind = _half_kind(engine, step, sign)
     receivers = state.cycles.enter_step(step.account, sign, kind, at_voltage, whole)
@@ -305,7 +305,7 @@ def _interrupt(engine: Engine, step: StepState) -> None:
 
 def close_scope(engine: Engine, whole: bool = True) -> None:
     """Close the innermost group (or the run's own scope) and tell its figures."""
-    accuracy = engine.ratings.current_ranges
+    accuracy = engine.main_accuracy
     cycles = engine.state.cycles
     cycles.scopes[-1].whole = cycles.scopes[-1].whole and whole
     scope = cycles.close_group(cycle_teller(engine), accuracy)
@@ -340,6 +340,6 @@ def group_data(engine: Engine, scope: Scope) -> dict[str, object]:
         "u_ce": (
             None
             if first is None or second is None
-            else ce_uncertainty(first.account, second.account, engine.ratings.current_ranges)
+            else ce_uncertainty(first.account, second.account, engine.main_accuracy)
         ),
     }

@@ -7,7 +7,7 @@ gap's charge belongs to the step that ended.
 
 from collections.abc import Callable, Mapping
 
-from labctl_drivers.vocabulary import Guard, Ratings, Reading, Setpoint
+from labctl_drivers.vocabulary import Guard, RangeAccuracy, Ratings, Reading, Setpoint
 from labctl_protocols.decisions import (
     Answer,
     Applied,
@@ -336,6 +336,12 @@ class Engine:
     def ratings(self) -> Ratings:
         """The ratings of the instrument at the connected terminal."""
         return self._ratings[self.state.terminal]
+
+    @property
+    def main_accuracy(self) -> tuple[RangeAccuracy, ...]:
+        """How well the main terminal's instrument measures a current: halves pass there alone, and
+        what the ledger tells must be what decisions go by."""
+        return self._ratings[MAIN].current_ranges
 
     @property
     def _has_begun(self) -> bool:

@@ -25,7 +25,7 @@ def cycle_teller(engine: Engine) -> Emit:
 
 def ledger_data(engine: Engine) -> dict[str, object]:
     """The ledger for the journal, in Ah; what is unknown is left out."""
-    ledger, accuracy = engine.state.ledger, engine.ratings.current_ranges
+    ledger, accuracy = engine.state.ledger, engine.main_accuracy
     if engine.plan.plate_sign is None:
         return {}
     known = {

@@ -16,6 +16,7 @@ from labctl.control.request import Request
 from labctl.journal import Reader, StorageFault, list_runs
 from labctl.run import controlled, journalling
 from labctl.run.answers import Answers
+from labctl.run.commands import _off_after_pause
 from labctl.run.conduct import conduct
 from labctl_protocols.decisions import Answer, Event
 
@@ -163,6 +164,19 @@ def test_a_run_that_was_paused_amended_and_skipped_is_heard_again_bit_for_bit(
 
 
 # ---- answers ------------------------------------------------------------------------------
+
+
+def test_a_pause_that_became_a_fault_is_not_told_as_a_pause() -> None:
+    """The first attempt says that the output stays on; that the second switches it off is no
+    pause: the run ends."""
+    told = [
+        Event(1.0, "fault", {"error": "OutputUnknown", "text": "main says ON"}),
+        Event(2.0, "output", {"on": False, "read_back": True}),
+    ]
+    replies = [_off_after_pause(event, "paused: the output goes off") for event in told]
+    first = next(reply for reply in replies if reply is not None)
+    assert not first.ok
+    assert "UNKNOWN" in first.text
 
 
 async def test_yes_answers_each_question_once() -> None:

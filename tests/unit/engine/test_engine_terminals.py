@@ -1,5 +1,6 @@
 """A third electrode: one terminal at a time, and what is supplied through it."""
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from helpers.plans import (
     charge_As,
     discharge,
     either,
+    group,
     make_plan,
     mark,
     plate,
@@ -20,6 +22,7 @@ from helpers.plans import (
     volts,
 )
 
+from labctl_drivers.vocabulary import RangeAccuracy
 from labctl_protocols.decisions import Apply, Safe, Safed, Unsafe
 from labctl_protocols.engine.engine import Engine
 from labctl_protocols.logic import beyond_doubt
@@ -125,6 +128,18 @@ def test_what_is_supplied_is_in_the_ledger_and_in_no_cycle() -> None:
     assert ledger.deposit_As == pytest.approx(two.main.passed_As, abs=1e-3)
     (cycle,) = told(answers, "cycle")
     assert cycle["second"]["charge_Ah"] * 3600 == pytest.approx(0.2, rel=0.02)
+
+
+def test_how_sure_a_cycle_is_does_not_depend_on_the_supplys_instrument() -> None:
+    poor = dataclasses.replace(RATINGS, current_ranges=(RangeAccuracy(1.05, 0.01, 1e-3),))
+    steps = charge(0.01, seconds(20)), discharge(0.01, seconds(20)), SUPPLY
+    plan = make_plan(group("g", *steps), **THREE)
+    cycles = []
+    for ratings in (RATINGS, poor):
+        _, answers = conduct(plan, TwoBenches(supply=Bench(Linear(3.0, 10.0), ratings=ratings)))
+        (cycle,) = told(answers, "cycle")
+        cycles.append((cycle["u_ce"], cycle["ledger"]["u_deposit_Ah"]))
+    assert cycles[0] == pytest.approx(cycles[1], rel=0.01)
 
 
 @pytest.mark.parametrize("stuck", ["main", "supply"])

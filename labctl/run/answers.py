@@ -6,11 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 
 from labctl.run.keys import enter_heard
-from labctl_protocols.decisions import Answer
+from labctl_protocols.decisions import Answer, Event
 
 GoOn = Callable[[str], None]
 """Tells the run to go on, and who says so; called on the run's loop."""
-ANSWERED = frozenset({"operator", "run_ended"})
 
 
 class Answers:
@@ -33,7 +32,7 @@ class Answers:
                 if self._yes:
                     # not from in here: the run is still telling what it asks
                     self._loop.call_soon(self._say, "--yes")
-            elif event.kind in ANSWERED:
+            elif event.kind == "run_ended" or _is_answer(event):
                 self._open.clear()
 
     @contextlib.contextmanager
@@ -50,3 +49,8 @@ class Answers:
         if self._open.is_set():
             self._open.clear()
             self._go_on(by)
+
+
+def _is_answer(event: Event) -> bool:
+    """Whether somebody answered; a word that was refused leaves the question open."""
+    return event.kind == "operator" and event.data.get("done") is True

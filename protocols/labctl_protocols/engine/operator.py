@@ -90,7 +90,7 @@ def _go_on(engine: Engine) -> str:
     state.paused = None
     _look_first(engine)
     if phase == "running" and step is not None:
-        if step.type in ("rest", "hold", "then_hold", "sweep"):
+        if step.type == "rest":
             state.phase = "beginning"
             engine.apply(steps.setpoint_of(engine, step), steps.step_guard(engine, step))
             return "the run goes on"
@@ -145,10 +145,13 @@ def drive_again(engine: Engine) -> bool:
     step = engine.state.step
     if step is None:
         raise RuntimeError("no step was paused")
-    past = driving.past_end(engine, step)
     if step.skip:
         end_paused(engine, SKIPPED)
         return False
+    if step.type in ("hold", "then_hold", "sweep"):
+        steps.hold_now(engine, step)
+        return True
+    past = driving.past_end(engine, step)
     if past is not None:
         end_paused(engine, Over(None, past[1], word=past[0].word))
         return False

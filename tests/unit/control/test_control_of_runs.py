@@ -192,6 +192,16 @@ async def test_yes_answers_each_question_once() -> None:
     assert said == ["--yes", "--yes"]
 
 
+async def test_a_word_that_is_refused_leaves_the_question_open() -> None:
+    said: list[str] = []
+    answers = Answers(asyncio.get_running_loop(), said.append, yes=True)
+    answers.hear(ASK)
+    refused = {"word": "pause", "by": "ada", "text": "pause: nothing to pause", "done": False}
+    answers.hear(Answer(events=(Event(1.0, "operator", refused),)))
+    await asyncio.sleep(0)
+    assert said == ["--yes"]
+
+
 async def test_a_question_that_is_answered_already_is_not_answered_again() -> None:
     said: list[str] = []
     answers = Answers(asyncio.get_running_loop(), said.append, yes=True)

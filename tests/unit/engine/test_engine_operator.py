@@ -1,7 +1,7 @@
 """Questions, pauses and skipped steps: what the operator does to a running run."""
 
 import pytest
-from helpers.engine_bench import Bench, Linear, Metal, Trace, from_bench, run
+from helpers.engine_bench import Bench, Breaks, Linear, Metal, Trace, from_bench, run
 from helpers.plans import (
     above,
     ask,
@@ -141,6 +141,21 @@ def test_a_paused_hold_goes_on_at_its_voltage() -> None:
     held = [s for s in trace.applied if s.mode == "voltage"]
     assert [s.stop_voltage_V for s in held] == [3.2, 3.2]
     assert trace.steps[0]["duration_s"] == pytest.approx(100.0, abs=1.0)
+
+
+def test_a_voltage_is_not_held_again_where_nothing_is_connected_any_more() -> None:
+    bench = Bench(Linear(3.0, 10.0, ohm=100.0))
+    trace = Trace(Engine(make_plan(hold(3.2, seconds(100)), **FULL), bench.ratings), bench)
+    say = Say(trace)
+    say.until(lambda: bench.now_s > 30.0)
+    say("pause")
+    say.until(lambda: trace.answers[-1].waits)
+    bench.cell = Breaks(bench.cell)  # somebody took it away
+    say("continue")
+    say.until(lambda: trace.outcome is not None)
+    assert trace.outcome == "detector"
+    assert "contact lost" in trace.reason
+    assert [s.mode for s in trace.applied] == ["rest", "voltage", "rest"]
 
 
 def test_a_cell_that_is_past_its_target_after_a_pause_is_not_driven() -> None:

@@ -1,22 +1,30 @@
 """A chunk that is being executed: it can stop wherever it takes time, and go on later."""
 
+from typing import Protocol
+
 from labctl_simulators.lua.steps import Scope, Statement, World, enter
 from labctl_simulators.lua.values import Call, Closure, LuaError, Request, Steps, Values
 
 DEEPEST = 190
 
 
+class HasClock(Protocol):
+    """Who is told what time it is while a piece runs."""
+
+    clock: float
+
+
 class Task:
-    """One chunk on its way, `clock` seconds into the instrument's time.
+    """One chunk on its way, `clock` seconds into the time of its host.
 
     `step_s` is what each turn of a loop and each call takes. Functions written in Lua stand on the
     task's own stack, so that their depth is bounded by it and not by Python's.
     """
 
     def __init__(
-        self, chunk: Statement, world: World, clock: float, step_s: float, name: str = "chunk"
+        self, chunk: Statement, world: World, host: HasClock, clock: float, step_s: float
     ) -> None:
-        self.name = name
+        self._host = host
         self.clock = clock
         self._step_s = step_s
         main = Closure((), False, chunk, Scope(world))
@@ -32,6 +40,7 @@ class Task:
         """Go on while the clock has not passed `until`. Raises LuaError, which ends it."""
         while self._stack and self.clock <= until:
             steps, protected = self._stack[-1]
+            self._host.clock = self.clock
             try:
                 request = next(steps) if self._answer is None else steps.send(self._answer)
             except StopIteration as stop:

@@ -33,6 +33,10 @@ class LuaError(Exception):
         return self
 
 
+class Leave(Exception):
+    """The chunk ends itself, which is no error."""
+
+
 class Heap:
     """How many cells are taken; strings count by their length."""
 

@@ -4,16 +4,15 @@ Source: the Lua 5.0 reference manual, §5. Not here: coroutines, metatables of o
 (`string.find` looks for plain text), files, `string.gsub`, comparison functions of `table.sort`.
 """
 
-import math
-import random
 import re
 from collections.abc import Callable
 
+from labctl_simulators.lua.arguments import argument, integer, module, number, string, table
+from labctl_simulators.lua.arithmetic import bits, maths
 from labctl_simulators.lua.statements import NEXT, protected
 from labctl_simulators.lua.steps import World, invoke
 from labctl_simulators.lua.values import (
     Builtin,
-    Heap,
     LuaError,
     Native,
     Steps,
@@ -32,53 +31,6 @@ _FORMAT = re.compile(r"%(?:%|([-+ #0]{0,5}[0-9]{0,2}(?:\.[0-9]{0,2})?)([cdiouxXe
 LONGEST_WORD = 1 << 16
 
 
-def argument(values: Values, place: int) -> Value:
-    """An argument, nil where it is missing."""
-    return values[place] if place < len(values) else None
-
-
-def number(values: Values, place: int, function: str, default: float | None = None) -> float:
-    """A number. Raises LuaError as Lua's own library does."""
-    given = argument(values, place)
-    if given is None and default is not None:
-        return default
-    found = to_number(given)
-    if found is None:
-        raise LuaError(_bad(place, function, "number", given))
-    return found
-
-
-def integer(values: Values, place: int, function: str, default: float | None = None) -> int:
-    """A number without its fraction."""
-    found = number(values, place, function, default)
-    if not math.isfinite(found):
-        raise LuaError(_bad(place, function, "number", found))
-    return int(found)
-
-
-def string(values: Values, place: int, function: str, world: World) -> str:
-    """A string, or a number as it is spelled."""
-    given = argument(values, place)
-    if isinstance(given, float):
-        return world.spell(given)
-    if not isinstance(given, str):
-        raise LuaError(_bad(place, function, "string", given))
-    return given
-
-
-def table(values: Values, place: int, function: str) -> Table:
-    """A table."""
-    given = argument(values, place)
-    if not isinstance(given, Table):
-        raise LuaError(_bad(place, function, "table", given))
-    return given
-
-
-def _bad(place: int, function: str, wanted: str, given: Value) -> str:
-    got = "no value" if given is None else type_name(given)
-    return f"bad argument #{place + 1} to `{function}' ({wanted} expected, got {got})"
-
-
 def spelled(value: Value, world: World) -> str:
     """What `tostring` and `print` make of a value."""
     if isinstance(value, str):
@@ -89,14 +41,6 @@ def spelled(value: Value, world: World) -> str:
         return {None: "nil", True: "true", False: "false"}[value]
     kind = type_name(value)
     return f"{kind}: {world.number_of(value):08x}"
-
-
-def module(heap: Heap, **functions: Callable[[Values], Values]) -> Table:
-    """A table of functions."""
-    made = Table(heap)
-    for name, call in functions.items():
-        made.set(name.rstrip("_"), Builtin(name.rstrip("_"), call))
-    return made
 
 
 def base(world: World) -> dict[str, Value]:
@@ -262,55 +206,6 @@ def formatted(values: Values, world: World) -> str:
     return bounded(written)
 
 
-def maths(heap: Heap, seed: int) -> Table:
-    """`math`, with a generator of random numbers that is the same for the same seed."""
-    dice = random.Random(f"lua {seed}")
-
-    def of_one(act: Callable[[float], float], name: str) -> Callable[[Values], Values]:
-        def run(values: Values) -> Values:
-            try:
-                return [float(act(number(values, 0, name)))]
-            except (ValueError, OverflowError):
-                return [float("nan")]
-
-        return run
-
-    def draw(values: Values) -> Values:
-        if not values:
-            return [dice.random()]
-        low = 1 if len(values) == 1 else integer(values, 0, "random")
-        high = integer(values, len(values) - 1, "random")
-        if high < low:
-            raise LuaError("bad argument to `random' (interval is empty)")
-        return [float(dice.randint(low, high))]
-
-    def sow(values: Values) -> Values:
-        dice.seed(number(values, 0, "randomseed"))
-        return []
-
-    def all_numbers(values: Values, name: str) -> list[float]:
-        return [number(values, place, name) for place in range(max(1, len(values)))]
-
-    names = "abs ceil floor sqrt exp log log10 sin cos tan asin acos atan".split()
-    plain = {name: of_one(getattr(math, name) if name != "abs" else abs, name) for name in names}
-    made = module(
-        heap,
-        **plain,
-        atan2=lambda v: [math.atan2(number(v, 0, "atan2"), number(v, 1, "atan2"))],
-        mod=lambda v: [_remainder(number(v, 0, "mod"), number(v, 1, "mod"))],
-        max=lambda v: [max(all_numbers(v, "max"))],
-        min=lambda v: [min(all_numbers(v, "min"))],
-        random=draw,
-        randomseed=sow,
-    )
-    made.set("pi", math.pi)
-    return made
-
-
-def _remainder(left: float, right: float) -> float:
-    return math.fmod(left, right) if right and math.isfinite(left) else float("nan")
-
-
 def tables(world: World) -> Table:
     """`table`."""
 
@@ -375,33 +270,6 @@ def _for_each(values: Values) -> Steps:
         if found and found[0] is not None:
             return found
     return []
-
-
-def bits(heap: Heap) -> Table:
-    """`bit`: operations on whole numbers, as instruments have them."""
-
-    def whole(values: Values, place: int, name: str) -> int:
-        return integer(values, place, name) & 0xFFFFFFFF
-
-    def of_two(act: Callable[[int, int], int], name: str) -> Callable[[Values], Values]:
-        return lambda v: [float(act(whole(v, 0, name), whole(v, 1, name)))]
-
-    def place_of(values: Values, name: str) -> int:
-        place = integer(values, 1, name)
-        if not 1 <= place <= 32:
-            raise LuaError(f"bad argument #2 to `{name}' (1 to 32 expected)")
-        return 1 << (place - 1)
-
-    return module(
-        heap,
-        bitand=of_two(lambda a, b: a & b, "bitand"),
-        bitor=of_two(lambda a, b: a | b, "bitor"),
-        bitxor=of_two(lambda a, b: a ^ b, "bitxor"),
-        test=lambda v: [bool(whole(v, 0, "test") & place_of(v, "test"))],
-        set=lambda v: [float(whole(v, 0, "set") | place_of(v, "set"))],
-        clear=lambda v: [float(whole(v, 0, "clear") & ~place_of(v, "clear"))],
-        toggle=lambda v: [float(whole(v, 0, "toggle") ^ place_of(v, "toggle"))],
-    )
 
 
 def install(world: World, seed: int) -> None:

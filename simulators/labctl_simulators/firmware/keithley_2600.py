@@ -20,9 +20,7 @@ Where the reference and other evidence disagree:
   are followed; others are -222 when the sweep is initiated. It imports `xdrlib`, which Python 3.13
   no longer has.
 - PyMeasure's `Keithley2600` limits all models to ±1.5 A and writes levels by `%f`: a current of
-  0.4 µA arrives as 0. Its `measure_current` triggers a reading (`smua.measure.i()`) without
-  printing it, and its `source_mode` compares floats with whole numbers. Its `check_errors` is
-  SCPI's (`SYST:ERR?`) and gets -285 here as from an instrument.
+  0.4 µA arrives as 0. Its `measure_current` triggers a reading that it does not fetch.
 - cyckei takes |I| > 1e10 A for 0 A; over range is not zero current.
 """
 

@@ -120,7 +120,7 @@ class TspInstrument:
             if not self._overrun:
                 self.fail(-363)
             self._overrun = True
-        self._run(now + LOOKAHEAD_S)
+        self._run(now + LOOKAHEAD_S, now)
         said, self._said = self._said, []
         self.wake_at = now + POLL_S if self._task or self._lines or self.jobs else None
         return said
@@ -135,7 +135,7 @@ class TspInstrument:
             self.clock = max(self.clock, self._ready_at)
             self._ready_at = None
             self.start()
-        self._run(now)
+        self._run(now, now)
         self.pass_time(now)
 
     def power_cycle(self, now: float) -> None:
@@ -216,8 +216,11 @@ class TspInstrument:
         self._text.clear()
         self._received_at = self._free_at = self._sent_at = NEVER
 
-    def _run(self, until: float) -> None:
-        """Execute up to a time: the foreground and what runs beside it, in the order of time."""
+    def _run(self, until: float, now: float) -> None:
+        """Execute up to a time: the foreground and what runs beside it, in the order of time.
+
+        What runs beside looks ahead only as far as the foreground needs it.
+        """
         while True:
             beside = min((clock for _, clock in self.jobs.values()), default=math.inf)
             if self._task is not None:
@@ -235,8 +238,8 @@ class TspInstrument:
                 if start > until:
                     return
                 self._begin(start)
-            elif beside <= until:
-                self._step_jobs(until)
+            elif beside <= now:
+                self._step_jobs(now)
             else:
                 return
 

@@ -30,6 +30,7 @@ class Task:
         main = Closure((), False, chunk, Scope(world))
         self._stack: list[tuple[Steps, bool]] = [(enter(main, []), False)]
         self._answer: Values | None = None
+        self._error: LuaError | None = None
 
     @property
     def done(self) -> bool:
@@ -42,7 +43,7 @@ class Task:
             steps, protected = self._stack[-1]
             self._host.clock = self.clock
             try:
-                request = next(steps) if self._answer is None else steps.send(self._answer)
+                request = self._resume(steps)
             except StopIteration as stop:
                 self._stack.pop()
                 self._answer = [True, *stop.value] if protected else stop.value
@@ -59,11 +60,17 @@ class Task:
         while self._stack:
             self._stack.pop()[0].close()
 
+    def _resume(self, steps: Steps) -> Request:
+        error, self._error = self._error, None
+        if error is not None:
+            return steps.throw(error)
+        return next(steps) if self._answer is None else steps.send(self._answer)
+
     def _serve(self, request: Request) -> None:
         if isinstance(request, Call):
             self.clock += self._step_s
             if len(self._stack) >= DEEPEST:
-                self._unwind(LuaError("stack overflow"))
+                self._error = LuaError("stack overflow")
             else:
                 body = enter(request.function, request.arguments)
                 self._stack.append((body, request.protected))

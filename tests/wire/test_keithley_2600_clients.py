@@ -68,7 +68,6 @@ def test_pymeasure_sources_a_voltage_and_reads_the_current(pymeasure_smu):
     channel.source_voltage_range = 6
     channel.source_voltage = 2.0
     channel.compliance_current = 0.01
-    channel.measure_nplc = 0.1
     channel.source_output = "ON"
     assert channel.source_output == "ON"
     assert channel.current == pytest.approx(2e-3, rel=2e-3)
@@ -107,10 +106,16 @@ def test_pymeasure_configures_by_its_larger_steps(pymeasure_smu):
     assert channel.current == pytest.approx(9e-4, rel=2e-3)
     channel.source_voltage = 5.0  # 5 mA on the 1 mA range
     assert channel.current == 9.91e37
-    channel.shutdown()
-    assert channel.source_voltage == 0.0
+    channel.source_output = "OFF"
     assert channel.source_output == "OFF"
     assert pymeasure_smu.check_errors() == []
+
+
+def test_pymeasures_own_fault_with_nplc_is_seen_as_one(pymeasure_smu):
+    pymeasure_smu.ChA.measure_nplc = 25  # it sends the place in its list of limits: 1
+    assert pymeasure_smu.ask("print(smua.measure.nplc)") == "1.00000e+00"
+    pymeasure_smu.ChA.measure_nplc = 0.001  # and here 0
+    assert [code for code, _ in codes(pymeasure_smu)] == [1102]
 
 
 def test_pymeasure_gets_the_instruments_errors(pymeasure_smu):

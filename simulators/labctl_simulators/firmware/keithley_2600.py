@@ -20,7 +20,8 @@ Where the reference and other evidence disagree:
   are followed; others are -222 when the sweep is initiated. It imports `xdrlib`, which Python 3.13
   no longer has.
 - PyMeasure's `Keithley2600` limits all models to ±1.5 A and writes levels by `%f`: a current of
-  0.4 µA arrives as 0. Its `measure_current` triggers a reading that it does not fetch.
+  0.4 µA arrives as 0. Its `measure_nplc` sends the place in its list of limits (1 for 25,
+  0 for 0.001) and takes no other value; `measure_current(nplc=…)` sends the value.
 - cyckei takes |I| > 1e10 A for 0 A; over range is not zero current.
 """
 

@@ -227,10 +227,14 @@ def size_of(cell: "CellRecord | None") -> CellSize | None:
     """What a cell's record tells its model; where the record is silent, the model's own size."""
     if cell is None:
         return None
+    in_cathode_Ah = cell.inventory_Ah
+    if in_cathode_Ah is not None and cell.inventory_from == "pre-plated":
+        # the record's inventory is all the metal; what lies on the collector is not in the cathode
+        in_cathode_Ah = max(0.0, in_cathode_Ah - cell.preplated_Ah)
     sizes: dict[str, Any] = {
         "metal": cell.metal,
         "capacity_Ah": cell.capacity_Ah,
-        "inventory_Ah": cell.inventory_Ah,
+        "inventory_Ah": in_cathode_Ah,
         "preplated_Ah": cell.preplated_Ah,
         "collector": cell.collector,
         "cathode": cell.cathode,

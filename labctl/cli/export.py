@@ -13,7 +13,16 @@ from labctl.cli.options import DEFAULT_DATA, DataOption, RunName
 from labctl.cli.output import print_lines
 from labctl.journal import find_run
 
-DataFormat = Literal["bdf-csv", "bdf-parquet", "csv", "cycles-csv"]
+DataFormat = Literal[
+    "bdf-csv",
+    "bdf-parquet",
+    "csv",
+    "origin-csv",
+    "steps-csv",
+    "cycles-csv",
+    "pulses-csv",
+    "dqdv-csv",
+]
 ProtocolFormat = Literal["unicycler", "neware", "biologic", "pybamm"]
 PROTOCOL_FORMATS = ("unicycler", "neware", "biologic", "pybamm")
 
@@ -37,9 +46,11 @@ def export(
     """Write a run's data, or its protocol for another program, to a file.
 
     `bdf-csv` and `bdf-parquet` are the Battery Data Format (LF Energy) with all columns;
-    `csv` is a plain table in mAh and mAh/cm2 for Origin and Excel; `cycles-csv` has a row for
-    each cycle. A BDF file is checked as soon as it is written: what is wrong with it is told,
-    and the exit code is 6.
+    `csv` is a plain table in mAh and mAh/cm2 for Excel and the like; `origin-csv` the same with
+    Origin's rows of long names, units and comments; `steps-csv` and `cycles-csv` have a row for
+    each step and each cycle, `pulses-csv` one for each pulse and pause (DCIR, ICI, GITT),
+    `dqdv-csv` the differential capacity of every complete cycle. A BDF file is checked as soon as
+    it is written: what is wrong with it is told, and the exit code is 6.
 
     `unicycler`, `neware`, `biologic` and `pybamm` write the run's protocol, with its cell and
     parameters, through the package aurora-unicycler (extra `unicycler`); with --cell, RUN is a
@@ -64,11 +75,16 @@ def _export_data(run: str, to: DataFormat, output: Path | None, data: Path) -> i
     from labctl import export as exports
 
     folder = find_run(data, run)
-    if to == "csv":
-        print_lines([str(exports.export_csv(folder, output))])
-        return 0
-    if to == "cycles-csv":
-        print_lines([str(exports.export_cycles_csv(folder, output))])
+    tables = {
+        "csv": exports.export_csv,
+        "origin-csv": exports.export_origin_csv,
+        "steps-csv": exports.export_steps_csv,
+        "cycles-csv": exports.export_cycles_csv,
+        "pulses-csv": exports.export_pulses_csv,
+        "dqdv-csv": exports.export_dqdv_csv,
+    }
+    if to in tables:
+        print_lines([str(tables[to](folder, output))])
         return 0
     suffix = ".csv" if to == "bdf-csv" else ".parquet"
     if output is not None and not output.is_dir() and output.suffix != suffix:

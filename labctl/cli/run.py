@@ -65,12 +65,16 @@ def run(
     transcript: Annotated[
         Path | None, Parameter(help="File that gets every line on the wire.")
     ] = None,
+    yes: Annotated[
+        bool, Parameter(name="--yes", negative="", help="Answer the protocol's questions.")
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     """Run a protocol on a cell, with live progress; prints the run's id, folder and figures.
 
     Without --bench it runs on a simulated Keithley 2450 in virtual time, holding the model that
-    fits the cell. Ctrl-C ends it with the output off. The exit code says how it ended.
+    fits the cell. Ctrl-C and `labctl stop` end it with the output off. The exit code says how it
+    ended. A question of the protocol waits for Enter, `labctl continue RUN`, or --yes.
 
     For example:
 
@@ -91,6 +95,7 @@ def run(
         model_parameters=named_numbers(m, "-m"),
         seed=seed,
         transcript=transcript,
+        yes=yes,
     )
     with shown_progress(json=json) as on_progress:
         result = conduct(request, on_progress)
@@ -116,6 +121,7 @@ def _request(
     model_parameters: "Mapping[str, float]",
     seed: int | None,
     transcript: Path | None,
+    yes: bool,
 ) -> RunRequest:
     from labctl_protocols.files import load_protocol
 
@@ -143,6 +149,7 @@ def _request(
         model_parameters=model_parameters,
         seed=seed or 0,
         transcript=transcript,
+        yes=yes,
     )
 
 

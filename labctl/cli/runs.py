@@ -7,9 +7,9 @@ from labctl.cli.output import print_json, print_lines
 from labctl.journal import Reader, find_run
 from labctl.show.columns import in_columns
 from labctl.show.run import flat, run_rows, summary
-from labctl.show.values import Data, figure, number, part, parts, text
+from labctl.show.values import Data, figure, number, part, parts, strings, text
 from labctl.show.why import why_document, why_lines
-from labctl.show.words import duration_text
+from labctl.show.words import clock_text, duration_text
 
 ROW_KEYS = ("run", "started", "protocol", "cell", "channel", "outcome")
 
@@ -17,8 +17,8 @@ ROW_KEYS = ("run", "started", "protocol", "cell", "channel", "outcome")
 def runs(*, data: DataOption = DEFAULT_DATA, json: JsonOption = False) -> int:
     """List the runs in the data folder, oldest first.
 
-    A run without an end is `running` while its program lives, else `lost`. Runs on simulated
-    benches are marked.
+    A run without an end is `running`, `paused` or `asking` while its program lives, else `lost`.
+    Runs on simulated benches are marked.
 
     For example:
 
@@ -93,7 +93,15 @@ def _summary_lines(told: Data) -> list[str]:
         f"recorded   {told['readings']} readings, {told['steps']} steps, {told['cycles']} cycles",
     ]
     lines += [f"{text(each, 'kind'):10} {text(each, 'text')}" for each in parts(told, "faults")]
+    for revision in parts(told, "revisions"):
+        lines += [f"amended    {line}" for line in revision_lines(revision)]
     return lines + group_lines(parts(told, "groups"))
+
+
+def revision_lines(revision: Data) -> list[str]:
+    """When and by whom a running run was amended, then each change."""
+    when = clock_text(number(revision, "t_s") or 0.0)
+    return [f"{when} by {text(revision, 'by')}", *strings(revision, "changes")]
 
 
 def group_lines(groups: Sequence[Data]) -> list[str]:

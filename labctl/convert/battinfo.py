@@ -5,8 +5,11 @@ What describes a step becomes a comment.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
+from typing import TypeVar
 
+from labctl.convert.battinfo_scans import read_scan, read_spectrum
 from labctl.convert.battinfo_values import (
     missing_setpoint,
     quantity,
@@ -16,7 +19,7 @@ from labctl.convert.battinfo_values import (
     terminations,
 )
 from labctl.convert.context import Context, count, items, members, text
-from labctl.convert.draft import Draft, Drive, Item, Loop, Mark, joined
+from labctl.convert.draft import Draft, Drive, Item, Loop, Special, joined
 from labctl.convert.head import TEMPERATURES, limits_of, record_of
 from labctl.convert.places import Node
 
@@ -25,9 +28,10 @@ RECORD = (
     "artifacts", "contributor", "facets", "funding", "license", "notes",
 )  # fmt: skip
 STEP = (
-    "mode", "direction", "setpoints", "duration", "termination", "count", "steps", "period",
-    "tags", "temperature", "description",
+    "mode", "step_id", "direction", "setpoints", "duration", "termination", "count", "steps",
+    "period", "tags", "temperature", "description",
 )  # fmt: skip
+Timed = TypeVar("Timed", Drive, Special)
 
 
 def read_battinfo(root: Node, ctx: Context) -> Draft | None:
@@ -87,11 +91,7 @@ def _step(node: Node, ctx: Context) -> Item | None:
             temperature.where, temperature.path, "labctl sets no temperature in this version"
         )
     if reader is None:
-        if mode in ("eis", "scan"):
-            verb = "impedance" if mode == "eis" else "sweep"
-            ctx.refuse(node.where, node.path, f"mode {mode}: `{verb}` is not in this version")
-            return Mark(node.where, f"left out: {mode}")
-        known = ", ".join([*MODES, "eis", "scan"])
+        known = ", ".join(MODES)
         ctx.missing(node.where, f"{node.path}: unknown mode `{mode}`", f"known: {known}")
         return None
     return reader(node, ctx)
@@ -124,6 +124,16 @@ def _plain(name: str) -> Callable[[Node, Context], Item | None]:
     def read(node: Node, ctx: Context) -> Item | None:
         refuse_setpoints(node, (name,), ctx)
         return _driven(node, quantity(setpoint(node, name), name, ctx), ctx)
+
+    return read
+
+
+def _special(
+    reader: Callable[[Node, Context], Special | None],
+) -> Callable[[Node, Context], Item | None]:
+    def read(node: Node, ctx: Context) -> Item | None:
+        made = reader(node, ctx)
+        return None if made is None else _dressed(made, node, ctx)
 
     return read
 
@@ -203,23 +213,20 @@ def _made(node: Node, verb: str, value: str, ctx: Context) -> Item | None:
     return _dressed(Drive(node.where, verb, value, tuple(ends), target), node, ctx)
 
 
-def _dressed(step: Drive, node: Node, ctx: Context) -> Drive:
+def _dressed(step: Timed, node: Node, ctx: Context) -> Timed:
     """With the recording rule of its own, and its description as a comment."""
-    period = node.get("period")
-    record = ""
-    if period is not None:
-        time = quantity(period, "duration", ctx)
-        record = "" if time is None else f"every {time}"
-    return Drive(
-        step.where, step.verb, step.value, step.until, step.target, step.hold, "", record,
-        _remarks(node, ctx),
-    )  # fmt: skip
+    time = quantity(node.get("period"), "duration", ctx)
+    record = "" if time is None else f"every {time}"
+    return replace(step, record=record, remarks=_remarks(node, ctx))
 
 
 def _remarks(node: Node, ctx: Context) -> tuple[str, ...]:
     described = text(node.get("description"), ctx)
     tags = [text(tag, ctx) for tag in items(node.get("tags"), ctx)]
+    number = node.get("step_id")
     found = [described] if described else []
+    if number is not None:
+        found.append(f"step_id: {number.value}")
     if tags:
         found.append("tags: " + ", ".join(tags))
     return tuple(found)
@@ -232,5 +239,7 @@ MODES: dict[str, Callable[[Node, Context], Item | None]] = {
     "cp": _plain("power"),
     "cr": _plain("resistance"),
     "rest": _rest,
+    "eis": _special(read_spectrum),
+    "scan": _special(read_scan),
     "group": _group,
 }

@@ -13,6 +13,9 @@ _PLAIN = {
     "resistance": {"ohm": "ohm", "Ohm": "ohm", "Ω": "ohm", "mohm": "mohm", "mΩ": "mohm"},
     "current": _CURRENTS,
     "capacity": _CHARGES,
+    "scan rate": {"V/s": "V/s", "mV/s": "mV/s", "uV/s": "uV/s", "µV/s": "uV/s"},
+    "frequency": {"Hz": "Hz", "mHz": "mHz", "kHz": "kHz", "MHz": "MHz"},
+    "amplitude": {"V": "V", "mV": "mV", **_CURRENTS},
 }
 
 
@@ -81,7 +84,7 @@ def _amount(value: float, unit: str, kind: str, node: Node, ctx: Context) -> str
     known = _PLAIN.get(kind, {})
     if unit in known:
         return f"{number_text(value)} {known[unit]}"
-    ctx.wrong(node.where, f"{node.path}: `{unit}` is no unit of a {kind}")
+    ctx.wrong(node.where, f"{node.path}: `{unit}` is no unit of {kind}")
     return None
 
 
@@ -100,7 +103,8 @@ def _termination(node: Node, verb: str, ctx: Context) -> str | None:
     kind, way = text(node.get("quantity"), ctx), text(node.get("direction"), ctx)
     value = number(node.get("value"), ctx)
     if kind not in ("voltage", "current", "c_rate", "capacity", "duration") or value is None:
-        ctx.wrong(node.where, f"{node.path}: no quantity, or no value")
+        what = f"`{kind}` ends no step in labctl" if value is not None else "no value"
+        ctx.wrong(node.where, f"{node.path}: {what}")
         return None
     amount = _amount(value, text(node.get("unit"), ctx), kind, node, ctx)
     if amount is None:

@@ -37,6 +37,11 @@ class Context:
         if self.noted >= MAX_PROBLEMS:
             self.problems.raise_if_any()
 
+    def note(self, text: str) -> None:
+        """Something that the user must know about the result, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
     def begin(self) -> None:
         """A step begins: what is missing in it is noted only if nothing else is wrong with it."""
         self._since = self.noted

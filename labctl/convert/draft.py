@@ -30,6 +30,18 @@ class Drive:
 
 
 @dataclass(frozen=True, slots=True)
+class Special:
+    """A voltage scan or a spectrum: a verb whose value is a mapping, as text."""
+
+    where: Where
+    verb: str
+    settings: dict[str, str]
+    label: str = ""
+    record: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A remark."""
 
@@ -47,7 +59,7 @@ class Loop:
     remarks: tuple[str, ...] = ()
 
 
-Item = Drive | Mark | Loop
+Item = Drive | Special | Mark | Loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +113,7 @@ def written(draft: Draft, heading: Iterable[str]) -> tuple[str, list[Where]]:
         if text:
             rows.append((f"{key}: {text_of(text)}", draft.where))
     if draft.limits:
-        inner = ", ".join(f"{name}: {text}" for name, text in draft.limits.items())
-        rows.append((f"limits: {{{inner}}}", draft.limits_where or draft.where))
+        rows.append((f"limits: {_flow(draft.limits)}", draft.limits_where or draft.where))
     if draft.record:
         rows.append((f"record: {draft.record}", draft.record_where or draft.where))
     rows.append(("steps:", draft.where))
@@ -129,20 +140,25 @@ def _write(steps: Iterable[Item], indent: str, rows: list[tuple[str, Where]]) ->
             rows.append((f"{indent}  steps:", step.where))
             _write(step.steps, f"{indent}    ", rows)
             continue
-        rows.append((f"{indent}- {short_form(step)}", step.where))
+        value = _flow(step.settings) if isinstance(step, Special) else short_form(step)
+        rows.append((f"{indent}- {step.verb}: {value}", step.where))
         for key, text in (("label", step.label), ("record", step.record)):
             if text:
                 value = text_of(text) if key == "label" else text
                 rows.append((f"{indent}  {key}: {value}", step.where))
 
 
+def _flow(settings: dict[str, str]) -> str:
+    return "{" + ", ".join(f"{name}: {text}" for name, text in settings.items()) + "}"
+
+
 def short_form(step: Drive) -> str:
-    """The step as `charge: C/2 until 4.2 V then hold until C/20`."""
+    """The step's value, as `C/2 until 4.2 V then hold until C/20`."""
     until = " or ".join(step.until)
     if step.verb == "rest":
         plain = len(step.until) == 1 and re.fullmatch(r"[0-9.]+ (h|min|s)", until)
-        return f"rest: {until}" if plain else f"rest: until {until}"
-    text = f"{step.verb}: {step.value} until {until}"
+        return until if plain else f"until {until}"
+    text = f"{step.value} until {until}"
     return f"{text} then hold until {' or '.join(step.hold)}" if step.hold else text
 
 

@@ -38,7 +38,8 @@ _UNITS = {
     "A": ("current", "A", 1.0), "mA": ("current", "mA", 1e-3), "C": ("rate", "C", 1.0),
     "V": ("voltage", "V", 1.0), "mV": ("voltage", "V", 1e-3), "W": ("power", "W", 1.0),
     "mW": ("power", "mW", 1e-3), "Ohm": ("resistance", "ohm", 1.0),
-    "mOhm": ("resistance", "mohm", 1e-3),
+    "mOhm": ("resistance", "mohm", 1e-3), "ohm": ("resistance", "ohm", 1.0),
+    "mohm": ("resistance", "mohm", 1e-3),
 }  # fmt: skip
 
 

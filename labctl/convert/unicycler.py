@@ -5,13 +5,16 @@ alone and drops it beside a time.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 
 from labctl.convert.context import Context, count, items, members, number, text
 from labctl.convert.draft import Draft, Drive, Item, Loop, Mark, joined
 from labctl.convert.head import limits_of, record_of
 from labctl.convert.places import Node
-from labctl.convert.words import duration, milliamperes, number_text, rate, volts
+from labctl.convert.scans import impedance, sweep
+from labctl.convert.words import duration, hertz, milliamperes, number_text, rate, volts
+from labctl_protocols.special import POINTS_PER_DECADE
 from labctl_protocols.tokens import is_label
 
 Placed = tuple[int, Item]
@@ -229,21 +232,53 @@ def _tag(node: Node, ctx: Context) -> Item | None:
     return Mark(node.where, tag)
 
 
-def _not_yet(verb: str) -> Callable[[Node, Context], Item | None]:
-    def refuse(node: Node, ctx: Context) -> Item | None:
-        kind = text(node.get("step"), ctx)
-        ctx.refuse(node.where, node.path, f"{kind}: `{verb}` is not in this version")
+def _voltage_scan(node: Node, ctx: Context) -> Item | None:
+    known = ("start_voltage_V", "end_voltage_V", "scan_rate_mV_per_s")
+    members(node, ("step", "id", *known), ctx)
+    start, end, rate = (number(node.get(name), ctx) for name in known)
+    if start is None or end is None or rate is None:
+        ctx.missing(node.where, f"{node.path}: a scan needs " + ", ".join(known))
         return None
+    if start == end:
+        ctx.wrong(node.where, f"{node.path}: the scan begins at its end, {volts(end)}")
+        return None
+    made = sweep(node, volts(start), volts(end), f"{number_text(rate)} mV/s", [], ctx)
+    return replace(made, label=_label(node, ctx), remarks=_remarks(node, ctx))
 
-    return refuse
+
+def _impedance(node: Node, ctx: Context) -> Item | None:
+    known = ("amplitude_V", "amplitude_mA", "start_frequency_Hz", "end_frequency_Hz")
+    more = ("points_per_decade", "measures_per_point", "drift_correction")
+    members(node, ("step", "id", *known, *more), ctx)
+    _refuse_averages(node, ctx)
+    in_V, in_mA, first, last = (number(node.get(name), ctx) for name in known)
+    points = count(node.get("points_per_decade"), ctx) or POINTS_PER_DECADE
+    if in_V is not None and in_mA is not None:
+        ctx.wrong(node.where, f"{node.path}: amplitude_V and amplitude_mA", "leave one")
+        return None
+    if first is None or last is None or (in_V is None and in_mA is None):
+        what = "amplitude_V or amplitude_mA, start_frequency_Hz and end_frequency_Hz"
+        ctx.missing(node.where, f"{node.path}: a spectrum needs {what}")
+        return None
+    amplitude = f"{number_text(in_V)} V" if in_V is not None else milliamperes(in_mA or 0.0)
+    made = impedance(node, hertz(first), hertz(last), points, amplitude, ctx)
+    return replace(made, label=_label(node, ctx), remarks=_remarks(node, ctx))
+
+
+def _refuse_averages(node: Node, ctx: Context) -> None:
+    times, drift = node.get("measures_per_point"), node.get("drift_correction")
+    if times is not None and count(times, ctx) not in (None, 1):
+        ctx.refuse(times.where, times.path, "labctl measures each frequency once")
+    if drift is not None and drift.value is not False:
+        ctx.refuse(drift.where, drift.path, "labctl corrects no drift in a spectrum")
 
 
 STEPS: dict[str, Callable[[Node, Context], Item | None]] = {
     "open_circuit_voltage": _rest,
     "constant_current": _constant_current,
     "constant_voltage": _constant_voltage,
-    "impedance_spectroscopy": _not_yet("impedance"),
-    "voltage_scan": _not_yet("sweep"),
+    "impedance_spectroscopy": _impedance,
+    "voltage_scan": _voltage_scan,
     "tag": _tag,
 }
 

@@ -55,6 +55,8 @@ def _biologic(protocol: Cycling) -> str:
         per_hour = getattr(step, "until_rate_C", None)
         final = getattr(step, "until_current_mA", None)
         _whole(f"step {number}", "mA", per_hour * capacity if per_hour else final, within=0.01)
+        if step.step == "impedance_spectroscopy":
+            _whole_spectrum(f"step {number}", step)
     return str(protocol.to_biologic_mps(range_V=_range(protocol)))
 
 
@@ -64,6 +66,24 @@ def _whole(what: str, unit: str, value: float | None, within: float = 1e-6) -> N
         return
     if abs(value - round(value, 3)) > within * abs(value):
         raise ValueError(f"a BioLogic file has three decimals: {what} has {value:g} {unit}")
+
+
+def _whole_spectrum(what: str, step: Cycling) -> None:
+    """The package writes no frequency at all below 1 mHz."""
+    for frequency in (step.start_frequency_Hz, step.end_frequency_Hz):
+        if frequency < 1e-3:
+            raise ValueError(f"a BioLogic file has no frequency below 1 mHz: {what}")
+        _whole_in_its_unit(what, frequency, {"kHz": 1e3, "Hz": 1.0, "mHz": 1e-3})
+    _whole_in_its_unit(what, step.amplitude_V, {"V": 1.0, "mV": 1e-3, "uV": 1e-6})
+    _whole_in_its_unit(what, step.amplitude_mA, {"mA": 1.0, "uA": 1e-3})
+
+
+def _whole_in_its_unit(what: str, value: float | None, units: Mapping[str, float]) -> None:
+    """It takes the largest unit of which there is at least one, else the smallest."""
+    if value is not None:
+        smallest = list(units.items())[-1]
+        unit, size = next((each for each in units.items() if value >= each[1]), smallest)
+        _whole(what, unit, value / size)
 
 
 def _range(protocol: Cycling) -> tuple[float, float]:

@@ -41,3 +41,10 @@ def duration(seconds: float) -> str:
         if seconds >= size and seconds % size == 0:
             return f"{number_text(seconds / size)} {unit}"
     return f"{number_text(seconds)} s"
+
+
+def hertz(value: float) -> str:
+    """A frequency; in kHz where that needs no fraction."""
+    if value >= 1000 and value % 1000 == 0:
+        return f"{number_text(value / 1000)} kHz"
+    return f"{number_text(value)} Hz"

@@ -16,15 +16,20 @@ def plateau_V(charge_Ah: Column, voltage_V: Column) -> float | None:
 
     Weighed, so that it does not depend on how densely which part was recorded.
     """
+    return weighted_median(plateau_parts(charge_Ah, voltage_V))
+
+
+def plateau_parts(charge_Ah: Column, voltage_V: Column) -> list[tuple[float, float]]:
+    """Voltages between 20 and 80 % of the charge, each with the charge that passed at it."""
     if not charge_Ah or charge_Ah[-1] <= 0:
-        return None
+        return []
     low_Ah, high_Ah = (share * charge_Ah[-1] for share in PLATEAU)
     parts = []
     for k in range(1, len(charge_Ah)):
         inside_Ah = min(charge_Ah[k], high_Ah) - max(charge_Ah[k - 1], low_Ah)
         if inside_Ah > 0:
             parts.append(((voltage_V[k] + voltage_V[k - 1]) / 2, inside_Ah))
-    return weighted_median(parts)
+    return parts
 
 
 def weighted_median(parts: Sequence[tuple[float, float]]) -> float | None:

@@ -2,20 +2,24 @@
 
 from collections.abc import Sequence
 
-from labctl.figures import energies, life
-from labctl.figures.curve import plateau_V
+from labctl.figures import life
 from labctl.figures.cycles import Cycle, cycles_of, spans
-from labctl.figures.efficiency import (
-    arithmetic_mean,
-    charge_summed,
-    geometric_mean,
-    irreversible,
-    product,
-)
+from labctl.figures.efficiency import charge_summed
+from labctl.figures.energies import Part, voltages_json
 from labctl.figures.halves import Half, Halves, half_cycles
-from labctl.figures.nucleation import nucleation
 from labctl.figures.pairing import Pairs, Sense, pair, sense_by_first_half
 from labctl.figures.recording import Recording
+from labctl.figures.series import (
+    Counted,
+    initial_json,
+    irreversible_json,
+    means_json,
+    percent,
+    total,
+    totals_json,
+)
+from labctl.figures.shape import Shape, shape_of
+from labctl_protocols.engine.account import Account
 
 Json = dict[str, object]
 
@@ -30,16 +34,20 @@ def figures_of_recording(recording: Recording, sense: Sense | None) -> Json:
     cycles = cycles_of(pairs, len(recording))
     apart = [("lead_in", pairs.lead_in), ("open", pairs.open)]
     told = {role: None if half is None else _apart_json(role, half, pairs) for role, half in apart}
+    counted = [_counted(cycle) for cycle in cycles]
+    irreversible = irreversible_json(counted, (), None)
     return {
         "sense": pairs.sense,
         "sense_from": "first half cycle" if sense is None else "given",
         "simulated": recording.simulated,
-        "cycles": _cycles_json(cycles, pairs),
+        "cycles": _cycles_json(cycles, pairs, irreversible),
         "lead_in": told["lead_in"],
         "open": told["open"],
         "groups": [_span_json(span, pairs) for span in spans(cycles)] if _plates(pairs) else [],
         "halves": [half for half in told.values() if half is not None],
-        "means": _means_json(cycles),
+        "means": means_json(counted, ()),
+        "ice": _initial_json(cycles),
+        "totals": _totals_json(pairs, irreversible),
         "retention": _retention_json(cycles, pairs),
         "charges_from": halves.charges_from,
         "readings": len(recording),
@@ -69,14 +77,14 @@ def _doubts(halves: Halves) -> list[str]:
     ]
 
 
-def _half_json(half: Half, pairs: Pairs) -> Json:
+def _half_json(half: Half, pairs: Pairs, shape: Shape) -> Json:
     return {
         "kind": pairs.kind(half),
         "charge_mAh": 1e3 * half.charge_Ah,
         "energy_mWh": 1e3 * abs(half.energy_Wh),
         "duration_s": half.duration_s,
         "mean_voltage_V": half.mean_voltage_V,
-        "plateau_voltage_V": plateau_V(half.charge_at_Ah, half.voltage_V),
+        "plateau_voltage_V": shape.plateau_V,
         "reached_voltage_V": half.reached_V,
         "start_s": half.start_s,
         "end_s": half.end_s,
@@ -84,59 +92,65 @@ def _half_json(half: Half, pairs: Pairs) -> Json:
     }
 
 
+def _shape(half: Half, pairs: Pairs) -> Shape:
+    return shape_of([(half.charge_at_Ah, half.voltage_V)], pairs.kind(half) == "plate")
+
+
 def _apart_json(role: str, half: Half, pairs: Pairs) -> Json:
-    return {"role": role, "class": "cycle", "group": None, **_half_json(half, pairs)}
+    return {
+        "role": role,
+        "class": "cycle",
+        "group": None,
+        **_half_json(half, pairs, _shape(half, pairs)),
+    }
 
 
-def _cycles_json(cycles: Sequence[Cycle], pairs: Pairs) -> list[Json]:
-    lost_mAh = 0.0
+def _cycles_json(cycles: Sequence[Cycle], pairs: Pairs, irreversible: Sequence[Json]) -> list[Json]:
+    retentions = _retentions(cycles, pairs)
     told = []
-    for cycle, retained in zip(cycles, _retentions(cycles, pairs), strict=True):
-        here_mAh = 1e3 * irreversible([(cycle.first.charge_Ah, cycle.second.charge_Ah)])[0]
-        lost_mAh += here_mAh if cycle.plausible else 0.0
+    for cycle, lost, retained in zip(cycles, irreversible, retentions, strict=True):
+        first, second = _shape(cycle.first, pairs), _shape(cycle.second, pairs)
+        parts = _part(cycle.first, first), _part(cycle.second, second)
         told.append(
             {
                 "cycle": cycle.number,
                 "class": "cycle",
                 "group": None,
                 "complete": cycle.complete,
-                "first": _half_json(cycle.first, pairs),
-                "second": _half_json(cycle.second, pairs),
-                "ce_percent": _percent(cycle.efficiency),
+                "first": _half_json(cycle.first, pairs, first),
+                "second": _half_json(cycle.second, pairs, second),
+                "ce_percent": percent(cycle.efficiency),
                 "u_ce_percent": None,
                 "flags": list(cycle.flags),
-                "irreversible_mAh": here_mAh if cycle.complete else None,
-                "cumulative_irreversible_mAh": lost_mAh if cycle.plausible else None,
-                "retention_percent": _percent(retained),
-                **_voltages_json(cycle),
-                "nucleation": _nucleation_json(cycle.first) if _plates(pairs) else None,
+                **lost,
+                "retention_percent": percent(retained),
+                "u_retention_percent": None,
+                **voltages_json(*parts, cycle.complete, "half" if _plates(pairs) else "cell"),
             }
         )
     return told
 
 
-def _voltages_json(cycle: Cycle) -> Json:
-    up, down = energies.charging_and_discharging(cycle.first, cycle.second)
-    upper_V, lower_V = energies.middle_V(up), energies.middle_V(down)
-    middle_V = None if upper_V is None or lower_V is None else upper_V - lower_V
-    whole = cycle.complete
-    return {
-        "energy_efficiency_percent": _percent(energies.energy_efficiency(up, down), whole),
-        "voltage_efficiency_percent": _percent(energies.voltage_efficiency(up, down), whole),
-        "polarisation_V": energies.polarisation_V(up, down) if whole else None,
-        "polarisation_middle_V": middle_V if whole else None,
-        "hysteresis_V": energies.hysteresis_V(up, down) if whole else None,
-    }
+def _part(half: Half, shape: Shape) -> Part:
+    return Part(half.sign, half.charge_Ah, half.mean_voltage_V, shape)
 
 
-def _nucleation_json(plating: Half) -> Json:
-    found = nucleation(plating.charge_at_Ah, plating.voltage_V)
-    return {
-        "dip_V": found.dip_V,
-        "plateau_V": found.plateau_V,
-        "overpotential_V": found.overpotential_V,
-        "reason": found.reason or None,
-    }
+def _counted(cycle: Cycle) -> Counted:
+    first, second = _account(cycle.first), _account(cycle.second)
+    efficiency = cycle.efficiency
+    return Counted(cycle.number, first, second, efficiency, cycle.plausible, cycle.whole)
+
+
+def _account(half: Half) -> Account:
+    return Account(charge_As=3600.0 * half.sign * half.charge_Ah)
+
+
+def _totals_json(pairs: Pairs, irreversible: Sequence[Json]) -> Json:
+    plated = None
+    if _plates(pairs):
+        halves = [first for first, _ in pairs.cycles] + [half for half in (pairs.open,) if half]
+        plated = total(_account(half) for half in halves)
+    return totals_json(plated, irreversible, (), None)
 
 
 def _charges(cycles: Sequence[Cycle]) -> list[tuple[float, float]]:
@@ -153,7 +167,7 @@ def _span_json(span: Sequence[Cycle], pairs: Pairs) -> Json:
         "complete": True,
         "first": _sum_json(pairs.kind(span[0].first), [first for first, _ in charges]),
         "second": _sum_json(pairs.kind(span[0].second), [second for _, second in charges]),
-        "ce_percent": _percent(charge_summed(charges)),
+        "ce_percent": percent(charge_summed(charges)),
         "u_ce_percent": None,
     }
 
@@ -162,18 +176,9 @@ def _sum_json(kind: str, charges_Ah: Sequence[float]) -> Json:
     return {"kind": kind, "charge_mAh": 1e3 * sum(charges_Ah)}
 
 
-def _means_json(cycles: Sequence[Cycle]) -> Json:
-    whole = [cycle for cycle in cycles if cycle.whole]
-    plausible = [cycle for cycle in cycles if cycle.plausible]
-    efficiencies = [cycle.efficiency for cycle in whole if cycle.efficiency is not None]
-    return {
-        "cycles": [cycle.number for cycle in whole],
-        "arithmetic_ce_percent": _percent(arithmetic_mean(efficiencies)),
-        "geometric_ce_percent": _percent(geometric_mean(efficiencies)),
-        "product_ce_percent": _percent(product(efficiencies)),
-        "charge_summed_cycles": [cycle.number for cycle in plausible],
-        "charge_summed_ce_percent": _percent(charge_summed(_charges(plausible))),
-    }
+def _initial_json(cycles: Sequence[Cycle]) -> Json:
+    first = cycles[0] if cycles and cycles[0].plausible else None
+    return initial_json(1, None if first is None else first.efficiency, None)
 
 
 def _given_back_Ah(cycle: Cycle, pairs: Pairs) -> float:
@@ -202,13 +207,5 @@ def _retention_json(cycles: Sequence[Cycle], pairs: Pairs) -> Json:
         for cycle, value in zip(cycles, _retentions(cycles, pairs), strict=True)
         if value is not None
     ]
-    place = life.end_of_life([value for _, value in counted])
-    return {
-        "of": "second" if _plates(pairs) else "discharge",
-        "reference_cycle": None if reference is None else reference.number,
-        "n80": None if place is None else counted[place][0],
-    }
-
-
-def _percent(fraction: float | None, whole: bool = True) -> float | None:
-    return None if fraction is None or not whole else 100.0 * fraction
+    of = "second" if _plates(pairs) else "discharge"
+    return life.retention_json(of, None if reference is None else reference.number, counted)

@@ -4,49 +4,87 @@ science.md §4. Efficiency of energy = that of charge × that of voltage; all by
 discharging half, whichever came first.
 """
 
-from labctl.figures.curve import plateau_V, voltage_at
-from labctl.figures.halves import Half
+from dataclasses import dataclass, field
+
+from labctl.figures.nucleation import nucleation_json
+from labctl.figures.shape import Shape
+
+Json = dict[str, object]
 
 
-def charging_and_discharging(one: Half, other: Half) -> tuple[Half, Half]:
-    """The two halves of a cycle, the charging one first."""
-    return (one, other) if one.sign > 0 else (other, one)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A half cycle in figures: its current's sign, unsigned charge, charge-weighted voltage."""
+
+    sign: int
+    charge_Ah: float
+    mean_voltage_V: float | None
+    shape: Shape = field(default_factory=Shape)
 
 
-def energy_efficiency(charging: Half, discharging: Half) -> float | None:
+def voltages_json(first: Part, second: Part, whole: bool, cell: str) -> Json:
+    """A cycle's figures of energy and voltage; None where the cycle was cut short.
+
+    `cell` is its kind: in a half cell the plateau of plating is the overpotential, in a symmetric
+    cell half of what lies between the directions, which is told early, in the middle and late too.
+    """
+    up, down = (first, second) if first.sign > 0 else (second, first)
+    found = {
+        "energy_efficiency_percent": _percent(energy_efficiency(up, down)),
+        "voltage_efficiency_percent": _percent(voltage_efficiency(up, down)),
+        "polarisation_V": _difference(up.mean_voltage_V, down.mean_voltage_V),
+        "polarisation_middle_V": _difference(up.shape.middle_V, down.shape.middle_V),
+        "hysteresis_V": _difference(up.shape.plateau_V, down.shape.plateau_V),
+    }
+    if cell == "symmetric":
+        found |= _symmetric_json(up, down)
+    plateau_V, nucleation = first.shape.plateau_V, first.shape.nucleation
+    plates = cell == "half" and plateau_V is not None and first.sign < 0
+    return {
+        **(found if whole else dict.fromkeys(found)),
+        "plating_overpotential_V": abs(plateau_V) if plates and plateau_V is not None else None,
+        "nucleation": None if nucleation is None else nucleation_json(nucleation),
+    }
+
+
+def _symmetric_json(up: Part, down: Part) -> dict[str, float | None]:
+    return {
+        "symmetric_overpotential_V": symmetric_overpotential_V(up, down),
+        "symmetric_overpotential_early_V": _half_of(up.shape.early_V, down.shape.early_V),
+        "symmetric_overpotential_middle_V": _half_of(up.shape.middle_V, down.shape.middle_V),
+        "symmetric_overpotential_late_V": _half_of(up.shape.late_V, down.shape.late_V),
+    }
+
+
+def energy_efficiency(charging: Part, discharging: Part) -> float | None:
     """E_dis / E_chg; None unless both are energies of a cell (a plating half has none)."""
-    if charging.energy_Wh <= 0 or discharging.energy_Wh <= 0:
+    voltage = voltage_efficiency(charging, discharging)
+    if voltage is None or charging.charge_Ah <= 0:
         return None
-    return discharging.energy_Wh / charging.energy_Wh
+    return voltage * discharging.charge_Ah / charging.charge_Ah
 
 
-def voltage_efficiency(charging: Half, discharging: Half) -> float | None:
+def voltage_efficiency(charging: Part, discharging: Part) -> float | None:
     """V̄_dis / V̄_chg, charge-weighted; None as for energies."""
-    if energy_efficiency(charging, discharging) is None:
+    charged_V, discharged_V = charging.mean_voltage_V, discharging.mean_voltage_V
+    if charged_V is None or discharged_V is None or charged_V <= 0 or discharged_V <= 0:
         return None
-    charged_V, discharged_V = charging.mean_voltage_V, discharging.mean_voltage_V
-    return discharged_V / charged_V if charged_V and discharged_V else None
+    return discharged_V / charged_V
 
 
-def polarisation_V(charging: Half, discharging: Half) -> float | None:
-    """V̄_chg − V̄_dis, charge-weighted means."""
-    charged_V, discharged_V = charging.mean_voltage_V, discharging.mean_voltage_V
-    return None if charged_V is None or discharged_V is None else charged_V - discharged_V
-
-
-def hysteresis_V(charging: Half, discharging: Half) -> float | None:
-    """Median charging less median discharging voltage, each from 20 to 80 % of its charge."""
-    upper = plateau_V(charging.charge_at_Ah, charging.voltage_V)
-    lower = plateau_V(discharging.charge_at_Ah, discharging.voltage_V)
-    return None if upper is None or lower is None else upper - lower
-
-
-def middle_V(half: Half) -> float | None:
-    """The voltage when half of the charge had passed."""
-    return voltage_at(half.charge_at_Ah, half.voltage_V, half.charge_Ah / 2)
-
-
-def symmetric_overpotential_V(charging: Half, discharging: Half) -> float | None:
+def symmetric_overpotential_V(charging: Part, discharging: Part) -> float | None:
     """Half of (mean positive − mean negative voltage): of one electrode of a symmetric cell."""
-    difference_V = polarisation_V(charging, discharging)
+    return _half_of(charging.mean_voltage_V, discharging.mean_voltage_V)
+
+
+def _half_of(upper_V: float | None, lower_V: float | None) -> float | None:
+    difference_V = _difference(upper_V, lower_V)
     return None if difference_V is None else difference_V / 2
+
+
+def _difference(upper_V: float | None, lower_V: float | None) -> float | None:
+    return None if upper_V is None or lower_V is None else upper_V - lower_V
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100.0 * fraction

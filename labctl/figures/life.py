@@ -24,6 +24,18 @@ def end_of_life(
     return None
 
 
+def retention_json(
+    of: str, reference_cycle: int | None, counted: Sequence[tuple[int, float]]
+) -> dict[str, object]:
+    """What retention is of, and N80, out of the (cycle, retention) that count."""
+    place = end_of_life([value for _, value in counted])
+    return {
+        "of": of,
+        "reference_cycle": reference_cycle,
+        "n80": None if place is None else counted[place][0],
+    }
+
+
 def inventory_left(inventory: float, efficiencies: Sequence[float]) -> float:
     """What is left of an inventory that nothing replenishes: Q₀ · Π CE."""
     return inventory * math.prod(efficiencies)

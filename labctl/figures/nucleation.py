@@ -10,6 +10,8 @@ from labctl.figures.recording import Column
 
 DIP_WITHIN = 0.1
 """The dip is sought before this share of the plated charge has passed."""
+DIP_WITHIN_MAH_CM2 = 0.2
+"""And before this much has, where the area is known: nucleation is over by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +24,20 @@ class Nucleation:
     reason: str = ""
 
 
-def nucleation(charge_Ah: Column, voltage_V: Column, within_Ah: float | None = None) -> Nucleation:
+def nucleation(charge_Ah: Column, voltage_V: Column, area_cm2: float | None = None) -> Nucleation:
     """η = |V_dip| − |V_plateau| of a half cell's plating, charge counted from its beginning.
 
     V_dip: the lowest voltage after the first crossing of 0 V, before 10 % of the plated charge
-    (or `within_Ah`). V_plateau: median between 20 and 80 % of the charge. No overpotential is given
-    where the dip is not resolved: below two sigma of the noise, or still falling at its last
+    (and 0.2 mAh/cm²). V_plateau: median between 20 and 80 % of the charge. No overpotential is
+    given where the dip is not resolved: below two sigma of the noise, or still falling at its last
     reading.
     """
     plateau = plateau_V(charge_Ah, voltage_V)
     if plateau is None:
         return Nucleation(None, None, None, "nothing was plated")
-    window_Ah = DIP_WITHIN * charge_Ah[-1] if within_Ah is None else within_Ah
+    window_Ah = DIP_WITHIN * charge_Ah[-1]
+    if area_cm2 is not None:
+        window_Ah = min(window_Ah, 1e-3 * DIP_WITHIN_MAH_CM2 * area_cm2)
     inside = [k for k in range(len(charge_Ah)) if charge_Ah[k] <= window_Ah]
     first = next((k for k in inside if voltage_V[k] < 0), None)
     if first is None:
@@ -47,3 +51,13 @@ def nucleation(charge_Ah: Column, voltage_V: Column, within_Ah: float | None = N
     if overpotential < 2 * noise_V(beyond):
         return Nucleation(dip, plateau, None, "the dip is not above the noise")
     return Nucleation(dip, plateau, overpotential)
+
+
+def nucleation_json(found: Nucleation) -> dict[str, object]:
+    """As `labctl cycles --json` tells it."""
+    return {
+        "dip_V": found.dip_V,
+        "plateau_V": found.plateau_V,
+        "overpotential_V": found.overpotential_V,
+        "reason": found.reason or None,
+    }

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple, get_args
 
 from labctl.journal.errors import JournalError
-from labctl_protocols.decisions import Heard
+from labctl_protocols.decisions import Heard, Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,19 @@ class Begun:
     time_s: float
 
 
-Told = Begun | Heard
-KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (Begun, *get_args(Heard))}
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """The engine was told to follow another plan; `data` says what that was bound from."""
+
+    time_s: float
+    by: str
+    data: Mapping[str, object]
+
+
+Told = Begun | Revised | Heard
+KINDS: Mapping[str, type[Any]] = {
+    kind.__name__: kind for kind in (Begun, Revised, *get_args(Heard)) if kind is not Revision
+}
 
 
 class HeardLine(NamedTuple):
@@ -36,6 +47,8 @@ class HeardLine(NamedTuple):
 
 def stored(told: Told) -> HeardLine:
     """What is kept of something heard. Raises TypeError for what is no plain data."""
+    if isinstance(told, Revision):
+        told = Revised(told.time_s, told.by, told.data)
     kind = type(told).__name__
     values = {name: getattr(told, name) for name in _names(kind)}
     data = json.dumps(values, ensure_ascii=False, default=dict)

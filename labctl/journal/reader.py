@@ -100,6 +100,16 @@ class Reader:
             seq, t_s, unix_s, after_reading, kind, data = values
             yield RecordedEvent(seq, t_s, unix_s, after_reading, kind, json.loads(data))
 
+    def newest_events(self, *kinds: str, limit: int = 1) -> list[RecordedEvent]:
+        """The newest events of these kinds, the newest first."""
+        rows = self._ask(
+            f"SELECT {', '.join(schema.EVENT_COLUMNS)} FROM events "
+            f"WHERE kind IN ({', '.join('?' * len(kinds))}) ORDER BY seq DESC LIMIT ?",
+            *kinds,
+            limit,
+        )
+        return [RecordedEvent._make((*values[:-1], json.loads(values[-1]))) for values in rows]
+
     def heard(self) -> Iterator[tuple[int, HeardLine]]:
         """What the engine heard, numbered in order; nothing where the run did not keep it."""
         for seq, *line in self._chunks("heard", ("seq", *HeardLine._fields), 0, None):

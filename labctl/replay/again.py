@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 from labctl.journal import JournalError, Reader, RecordedEvent, RecordedRow
 from labctl.journal.clock import CLOCK_STEP
-from labctl.journal.heard import Begun, Told, recalled
+from labctl.journal.heard import Begun, Revised, Told, recalled
 from labctl.journal.schema import ROW_COLUMNS, row_values
 from labctl.run.sources import SourcesChanged, plan_of_manifest
 from labctl_drivers.vocabulary import Reading
-from labctl_protocols.decisions import Answer, Event, Row
+from labctl_protocols.decisions import Answer, Event, Heard, Revision, Row
 from labctl_protocols.engine import Engine
 from labctl_protocols.plan import MAIN
-
-AMENDED = "revision"
-"""The event after which the engine went on by another plan."""
 
 Side = Mapping[str, object] | None
 """What one side has; None where it has nothing."""
@@ -55,7 +52,8 @@ def replay_run(reader: Reader) -> Again:
     """
     again = Again()
     try:
-        bound = plan_of_manifest(reader.manifest())
+        manifest = reader.manifest()
+        bound = plan_of_manifest(manifest)
     except SourcesChanged as error:
         again.difference = Difference("sources", 0, 0, None, None, str(error))
         return again
@@ -67,7 +65,7 @@ def replay_run(reader: Reader) -> Again:
         try:
             if seq != again.heard:
                 raise JournalError(f"what was heard as number {again.heard} is not there any more")
-            told = recalled(line)
+            told = _with_plan(recalled(line), manifest)
         except JournalError as error:
             again.difference = Difference("heard", again.heard, again.heard, None, None, str(error))
             return again
@@ -84,7 +82,14 @@ def replay_run(reader: Reader) -> Again:
     return again
 
 
-def tell(engine: Engine, told: Told) -> Answer:
+def _with_plan(told: Told, manifest: Mapping[str, object]) -> Begun | Heard:
+    """What was heard; a revision with the plan that the run was amended to, bound anew."""
+    if not isinstance(told, Revised):
+        return told
+    return Revision(told.time_s, plan_of_manifest(manifest, told.data).plan, told.by, told.data)
+
+
+def tell(engine: Engine, told: Begun | Heard) -> Answer:
     """The engine's answer; where it fails it has none, and as in the run more may be told to it."""
     try:
         return engine.begin(told.time_s) if isinstance(told, Begun) else engine.hear(told)
@@ -127,11 +132,6 @@ class _Recorded:
 def _of_the_engine(events: Iterator[RecordedEvent]) -> Iterator[RecordedEvent]:
     """The events that the engine told; the journal's own are left out."""
     for event in events:
-        if event.kind == AMENDED:
-            raise JournalError(
-                f"at {event.t_s:.6g} s the protocol was amended while it ran; all is identical up "
-                "to there, and what came after is not replayed in this version"
-            )
         if CLOCK_STEP not in event.data:
             yield event
 

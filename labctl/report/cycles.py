@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from labctl.report.record import Floats, Record
-from labctl.show.figures import Json
-from labctl.show.values import number, part, text
+from labctl.show.values import Data, number, part, parts, text
+
+GAP = {"half": "hysteresis_V", "symmetric": "symmetric_overpotential_V"}
+"""By the cell's kind, what lies between the voltages of its halves; else the polarisation."""
 
 
 @dataclass(frozen=True, slots=True)
 class CycleColumns:
-    """One row per cycle; charges in mAh, NaN where a figure does not exist."""
+    """One row per cycle; charges in mAh, NaN where a figure does not exist. `gap_V` is GAP's."""
 
     cycle: Floats
     complete: "np.typing.NDArray[np.bool_]"
@@ -26,11 +28,18 @@ class CycleColumns:
     second_V: Floats
     ce_percent: Floats
     u_ce_percent: Floats
+    lost_mAh: Floats
+    u_lost_mAh: Floats
+    inventory_percent: Floats
+    u_inventory_percent: Floats
+    retention_percent: Floats
+    plating_V: Floats
+    gap_V: Floats
 
 
 def cycle_columns(record: Record) -> CycleColumns:
     """All cycles that the journal tells of, the interrupted ones too."""
-    cycles = record.figures["cycles"]
+    cycles = parts(record.figures, "cycles")
     firsts = [part(cycle, "first") for cycle in cycles]
     seconds = [part(cycle, "second") for cycle in cycles]
     return CycleColumns(
@@ -45,6 +54,13 @@ def cycle_columns(record: Record) -> CycleColumns:
         second_V=_column(seconds, "mean_voltage_V"),
         ce_percent=_column(cycles, "ce_percent"),
         u_ce_percent=_column(cycles, "u_ce_percent"),
+        lost_mAh=_column(cycles, "cumulative_irreversible_mAh"),
+        u_lost_mAh=_column(cycles, "u_cumulative_irreversible_mAh"),
+        inventory_percent=_column(cycles, "inventory_percent"),
+        u_inventory_percent=_column(cycles, "u_inventory_percent"),
+        retention_percent=_column(cycles, "retention_percent"),
+        plating_V=_column(cycles, "plating_overpotential_V"),
+        gap_V=_column(cycles, GAP.get(record.kind, "polarisation_V")),
     )
 
 
@@ -54,12 +70,12 @@ def counting(classes: Sequence[str]) -> "np.typing.NDArray[np.bool_]":
     return chosen if chosen.any() else ~chosen
 
 
-def kinds_of(cycles: Sequence[Json], half: str) -> str:
+def kinds_of(cycles: Sequence[Data], half: str) -> str:
     """What this half is called, the commonest first: conditioning may charge, cycles strip."""
     counts = Counter(text(part(cycle, half), "kind") for cycle in cycles)
     return " or ".join(kind for kind, _ in counts.most_common() if kind)
 
 
-def _column(rows: "Sequence[Json] | Sequence[object]", name: str) -> Floats:
-    found = [number(row, name) if isinstance(row, dict) else None for row in rows]
+def _column(rows: Sequence[Data], name: str) -> Floats:
+    found = [number(row, name) for row in rows]
     return np.array([np.nan if value is None else value for value in found], dtype=np.float64)

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labctl.figures.dqdv import DifferentialCapacity, differential_capacity
+from labctl.figures.run_halves import Half
 from labctl.report import canvas
 from labctl.report.colours import cycle_bar, cycle_colours, cycle_scale
 from labctl.report.decimate import spread
-from labctl.report.halves import Half
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Record
 

@@ -15,55 +15,57 @@ FULL = ("anode-free", "full")
 
 
 def inventory(record: Record) -> Picture | Missing:
-    """Σ (first − second) over the complete cycles, with its band; for full cells what is left."""
+    """Σ (first − second) over the complete cycles, with its band; below, the metal that is left."""
     columns = cycle_columns(record)
-    whole = columns.complete & np.isfinite(columns.first_mAh) & np.isfinite(columns.second_mAh)
+    whole = np.isfinite(columns.lost_mAh)
     if record.kind == "cathode-half":
         return Missing(NAME, TITLE, "a cathode half cell has no metal to lose")
     if not whole.any():
         return Missing(NAME, TITLE, "no cycle is complete")
-    cycle = columns.cycle[whole]
-    lost_mAh = np.cumsum(columns.first_mAh[whole] - columns.second_mAh[whole])
-    # one instrument's offset has one sign all the time, so that these add and do not average out
-    u_mAh = np.cumsum(np.nan_to_num(columns.u_ce_percent[whole]) / 100.0 * columns.first_mAh[whole])
+    cycle, lost_mAh = columns.cycle[whole], columns.lost_mAh[whole]
+    u_mAh = np.nan_to_num(columns.u_lost_mAh[whole])
     gained = bool(np.any(np.diff(lost_mAh, prepend=0.0) < -np.diff(u_mAh, prepend=0.0)))
-    start_Ah = number(part(record.manifest, "cell"), "inventory_Ah")
-    start_mAh = 1e3 * start_Ah if start_Ah is not None and record.kind in FULL else None
+    known = np.isfinite(columns.inventory_percent)
 
     def draw(figure: Figure) -> None:
         divisor, unit = canvas.per_area(record.area_cm2)
-        rows = 1 if start_mAh is None else 2
-        panels = np.atleast_1d(figure.subplots(rows, 1, sharex=True))
+        panels = np.atleast_1d(figure.subplots(1 + int(known.any()), 1, sharex=True))
         _band(panels[0], cycle, lost_mAh / divisor, u_mAh / divisor, canvas.SECOND)
         panels[0].set_ylabel(f"Σ irreversible\ncharge ({unit})")
         panels[0].axhline(0.0, color="0.6", lw=0.5, zorder=0)
-        if start_mAh is not None:
-            left = 100.0 * (start_mAh - lost_mAh) / start_mAh
-            _band(panels[1], cycle, left, 100.0 * u_mAh / start_mAh, canvas.FIRST)
-            panels[1].set_ylabel("Apparent\ninventory (%)")
-        canvas.count_axis(panels[-1], int(cycle.min()), int(cycle.max()))
+        if known.any():
+            left, u_left = columns.inventory_percent[known], columns.u_inventory_percent[known]
+            _band(panels[1], columns.cycle[known], left, np.nan_to_num(u_left), canvas.FIRST)
+            panels[1].set_ylabel(f"{_which(record.kind)}\ninventory (%)")
+        canvas.count_axis(panels[-1], int(columns.cycle.min()), int(columns.cycle.max()))
         figure.align_ylabels()
 
-    return Picture(
-        NAME, TITLE, _caption(start_mAh, gained), draw, 5.5 if start_mAh is None else 8.0
-    )
+    caption = _caption(record, bool(known.any()), gained)
+    return Picture(NAME, TITLE, caption, draw, 8.0 if known.any() else 5.5)
 
 
-def _caption(start_mAh: float | None, gained: bool) -> str:
+def _which(kind: str) -> str:
+    return "Apparent" if kind in FULL else "Metal"
+
+
+def _caption(record: Record, known: bool, gained: bool) -> str:
     caption = (
         "Charge of the first half less that of the second, summed over complete cycles; the band "
-        "is its uncertainty (k = 2) with all cycles' errors of one sign."
+        "is its uncertainty (k = 2): the instrument's errors are the same in every cycle and add."
     )
     if gained:
         caption += (
             " In some cycles more came back than went in, beyond the uncertainty: look at the "
             "cycles' flags, and whether the cell was charged at the start."
         )
-    if start_mAh is not None:
-        caption += (
-            f" Below, what is left of {start_mAh:.4g} mAh; apparent, because the cathode's losses "
-            "and the electrolyte's oxidation are in it too."
-        )
+    start_Ah = number(part(record.manifest, "cell"), "inventory_Ah")
+    if known and start_Ah is not None:
+        caption += f" Below, what the metal ledger has left of {1e3 * start_Ah:.4g} mAh"
+        if record.kind in FULL:
+            caption += (
+                "; apparent, because the cathode's losses and the electrolyte's oxidation are in it"
+            )
+        caption += "."
     return caption
 
 

@@ -1,44 +1,63 @@
-"""What a paper says of a run in one line: the three means of CE, retention, cycles to 80 %."""
+"""What a paper says of a run in one line: the three means of CE, ICE, totals, life."""
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from labctl.figures.efficiency import arithmetic_mean, charge_summed, geometric_mean
-from labctl.figures.life import end_of_life, retention
-from labctl.report.cycles import cycle_columns
 from labctl.report.record import Record
+from labctl.show.values import Data, number, part, parts
 
-CHARGED = ("anode-free", "full", "cathode-half")
+MEANS = {
+    "arithmetic": "mean CE, arithmetic",
+    "geometric": "mean CE, geometric",
+    "charge_summed": "CE, charge-summed",
+    "product": "CE, product",
+}
+TOTALS = {
+    "plated": "plated in all",
+    "irreversible": "irreversible in all",
+}
+Row = tuple[str, float | str, float | None, str]
+"""Name, value, its uncertainty (k = 2), and its unit with what it is of."""
 
 
-def summary_figures(record: Record) -> Iterator[tuple[str, float | str, str]]:
-    """(name, value, how it is shown and of which cycles), over complete cycles of class `cycle`.
+def summary_figures(record: Record) -> Iterator[Row]:
+    """The run's figures over its cycles; the means of CE differ, so that each is named."""
+    document = record.figures
+    means, initial = part(document, "means"), part(document, "ice")
+    for key, name in MEANS.items():
+        numbers = means["charge_summed_cycles" if key == "charge_summed" else "cycles"]
+        yield from _row(name, means, f"{key}_ce_percent", f"% over {_cycles(numbers)}")
+    yield from _row("ICE", initial, "ce_percent", f"% of cycle {initial['cycle']}")
+    for key, name in TOTALS.items():
+        yield from _row(name, part(document, "totals"), f"{key}_mAh", "mAh")
+        yield from _row(name, part(document, "totals"), f"{key}_mAh_cm2", "mAh/cm²")
+    yield from _life(document)
 
-    The means of CE differ, so that each is named; nothing for a single cycle.
-    """
-    columns = cycle_columns(record)
-    chosen = np.array([each == "cycle" for each in columns.classes], bool)
-    chosen &= columns.complete & np.isfinite(columns.ce_percent)
-    if chosen.sum() < 2:
+
+def _row(name: str, data: Data, key: str, of: str) -> Iterator[Row]:
+    value = number(data, key)
+    if value is not None:
+        yield name, value, number(data, f"u_{key}"), of
+
+
+def _life(document: Data) -> Iterator[Row]:
+    retention = part(document, "retention")
+    reference = retention["reference_cycle"]
+    kept = [
+        cycle
+        for cycle in parts(document, "cycles")
+        if cycle["class"] == "cycle" and number(cycle, "retention_percent") is not None
+    ]
+    if reference is None or len(kept) < 2:
         return
-    cycle = columns.cycle[chosen]
-    over = f"% over {cycle.size} cycles, {cycle[0]:.0f} to {cycle[-1]:.0f}"
-    ce = (columns.ce_percent[chosen] / 100.0).tolist()
-    first, second = columns.first_mAh[chosen].tolist(), columns.second_mAh[chosen].tolist()
-    means = (
-        ("mean CE, arithmetic", arithmetic_mean(ce)),
-        ("mean CE, geometric", geometric_mean(ce)),
-        ("CE, charge-summed", charge_summed(list(zip(first, second, strict=True)))),
-    )
-    for name, value in means:
-        if value is not None:
-            yield name, 100.0 * value, over
-    if record.kind in CHARGED:
-        kept = retention(second, second[0])
-        if kept[-1] is not None:
-            told = f"% in cycle {cycle[-1]:.0f}, of cycle {cycle[0]:.0f}"
-            yield "capacity retention", 100.0 * kept[-1], told
-        end = end_of_life(kept)
-        told = "not reached" if end is None else f"cycle {cycle[end]:.0f}"
-        yield "N80", told, f"the first of three running below 80 % of cycle {cycle[0]:.0f}"
+    last = kept[-1]
+    of = f"% in cycle {last['cycle']}, of cycle {reference}"
+    yield from _row("capacity retention", last, "retention_percent", of)
+    end = "not reached" if retention["n80"] is None else f"cycle {retention['n80']}"
+    yield "N80", end, None, f"the first of three running below 80 % of cycle {reference}"
+
+
+def _cycles(numbers: object) -> str:
+    chosen = numbers if isinstance(numbers, list) else []
+    if len(chosen) == 1:
+        return f"cycle {chosen[0]}"
+    return f"{len(chosen)} cycles, {chosen[0]} to {chosen[-1]}" if chosen else "no cycle"

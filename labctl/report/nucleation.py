@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labctl.figures.nucleation import Nucleation
+from labctl.figures.nucleation import DIP_WITHIN_MAH_CM2, Nucleation
 from labctl.figures.nucleation import nucleation as overpotential_of
 from labctl.report import canvas
 from labctl.report.colours import cycle_bar, cycle_colours, cycle_scale
@@ -16,9 +16,8 @@ from labctl.report.record import Curve, Record
 
 NAME, TITLE = "nucleation", "Nucleation close-up"
 MOST = 8
-SHOWN_MAH_CM2 = 0.2
-"""Nucleation is over by then (science.md §4); a fifth of the deposit where that is less."""
 SHOWN_SHARE = 0.2
+"""Of the deposit, where that is less than what nucleation takes."""
 
 
 def nucleation(record: Record) -> Picture | Missing:
@@ -89,15 +88,12 @@ def _is_plating(curve: Curve) -> bool:
 
 def _figure_of(curve: Curve, area_cm2: float | None) -> Nucleation:
     charge_Ah = curve.charge_mAh / 1e3
-    within_Ah = 0.1 * float(charge_Ah[-1])
-    if area_cm2 is not None:
-        within_Ah = min(within_Ah, SHOWN_MAH_CM2 * area_cm2 / 1e3)
-    return overpotential_of(charge_Ah.tolist(), curve.voltage_V.tolist(), within_Ah)
+    return overpotential_of(charge_Ah.tolist(), curve.voltage_V.tolist(), area_cm2)
 
 
 def _end(curves: Sequence[Curve], divisor: float) -> float:
     deposit = max(float(curve.charge_mAh[-1]) for curve in curves) / divisor
-    return min(SHOWN_MAH_CM2, SHOWN_SHARE * deposit)
+    return min(DIP_WITHIN_MAH_CM2, SHOWN_SHARE * deposit)
 
 
 def _draw_close_up(

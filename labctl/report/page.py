@@ -11,8 +11,8 @@ from labctl.report.canvas import MARK_LINE
 from labctl.report.html import element, escaped
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Record
-from labctl.show.run import flat, iso_time
-from labctl.show.values import number, part, text
+from labctl.show.run import LIVE, flat, iso_time
+from labctl.show.values import number, part, parts, text
 from labctl.show.words import duration_text
 
 
@@ -39,6 +39,7 @@ def page_of(
         tables.apart_table(record),
         element("h2", "Groups"),
         tables.groups_table(record),
+        tables.pulses_tables(record),
         element("h2", "What ended each step"),
         tables.ends_summary(record),
         tables.ends_table(record),
@@ -65,9 +66,9 @@ def _policy(style: str) -> str:
 
 
 def _outcome(record: Record) -> str:
-    good = record.outcome in ("completed", "running")
+    good = record.outcome in ("completed", *LIVE)
     told = record.outcome + (f": {record.reason}" if record.reason else "")
-    if record.outcome == "running":
+    if record.outcome in LIVE:
         told += "; the figures are those at the time of this report"
     return element("p", escaped(told), class_="outcome" if good else "outcome bad")
 
@@ -95,7 +96,7 @@ def _fact_pairs(record: Record) -> Iterator[tuple[str, str]]:
     yield "limits", flat(part(manifest, "limits"))
     yield "parameters", flat(part(part(manifest, "protocol"), "parameters"))
     yield "program", flat(part(manifest, "program"))
-    yield "recorded", f"{record.t_s.size} readings, {len(record.figures['cycles'])} cycles"
+    yield "recorded", f"{record.t_s.size} readings, {len(parts(record.figures, 'cycles'))} cycles"
 
 
 def _charge(charge_Ah: float | None) -> str:

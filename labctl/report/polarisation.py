@@ -11,8 +11,15 @@ from labctl.report.record import Record
 NAME, TITLE = "polarisation", "Mean voltages and polarisation against cycle"
 
 
+GAPS = {
+    "half": ("Hysteresis", "the distance of the plateaus (medians from 20 to 80 % of the charge)"),
+    "symmetric": ("Overpotential", "half of their distance, the overpotential of one electrode"),
+}
+GAP_OF_CELL = "Polarisation", "the mean while charging less the mean while discharging"
+
+
 def polarisation(record: Record) -> Picture | Missing:
-    """Charge-weighted means as the journal has them, and the difference of the two halves."""
+    """Charge-weighted means as the journal has them, and what lies between the two halves."""
     columns = cycle_columns(record)
     whole = (
         counting(columns.classes)
@@ -22,6 +29,7 @@ def polarisation(record: Record) -> Picture | Missing:
     )
     if not whole.any():
         return Missing(NAME, TITLE, "no cycle is complete")
+    word, meaning = GAPS.get(record.kind, GAP_OF_CELL)
     cycle = columns.cycle[whole]
     first, second = columns.first_V[whole], columns.second_V[whole]
     marker = "o" if cycle.size <= 60 else "."
@@ -37,14 +45,14 @@ def polarisation(record: Record) -> Picture | Missing:
         upper.set_ylabel(f"Mean\nvoltage ({unit})")
         upper.margins(y=0.25)
         upper.legend(loc="best", ncols=2, columnspacing=1.0)
-        lower.plot(cycle, 1e3 * np.abs(second - first), marker, ms=size, color="black")
-        lower.set_ylabel("Polarisation\n(mV)")
+        lower.plot(cycle, 1e3 * columns.gap_V[whole], marker, ms=size, color="black")
+        lower.set_ylabel(f"{word}\n(mV)")
         lower.margins(y=0.15)
         canvas.count_axis(lower, int(cycle.min()), int(cycle.max()))
         figure.align_ylabels()
 
     caption = (
-        "Charge-weighted mean voltages of the complete cycles' halves, and their distance, which "
-        "in a half cell is the hysteresis. Conditioning and supply are left out."
+        "Above, charge-weighted mean voltages of the complete cycles' halves; below, "
+        f"{meaning}. Conditioning and supply are left out."
     )
     return Picture(NAME, TITLE, caption, draw, height_cm=7.5)

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.figures.run_document import document_of
+from labctl.figures.run_halves import Half, halves_of
+from labctl.figures.run_pulses import pulses_of_run
 from labctl.journal import Reader, RecordedEvent
-from labctl.report.halves import Half, halves_of
-from labctl.show.figures import Figures, figures_of
 from labctl.show.run import outcome_of
-from labctl.show.values import number, part, text
+from labctl.show.values import Data, number, text
 
 Floats = NDArray[np.float64]
 DRAWN = ("t_s", "voltage_V", "current_A", "step_count", "charging_Ah", "discharging_Ah")
@@ -30,7 +31,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A run as its journal stood when it was read. `net_Ah` is charged less discharged."""
+    """A run as its journal stood when it was read: `figures` and `pulses` are what
+    `labctl cycles --pulses --json` tells.
+
+    `net_Ah` is charged less discharged.
+    """
 
     run: str
     simulated: bool
@@ -39,7 +44,8 @@ class Record:
     reason: str
     kind: str
     area_cm2: float | None
-    figures: Figures
+    figures: Data
+    pulses: Mapping[str, Sequence[Data]]
     events: Sequence[RecordedEvent]
     halves: Sequence[Half]
     t_s: Floats
@@ -74,21 +80,20 @@ def read_record(folder: Path) -> Record:
         outcome, reason = outcome_of(reader, folder)
         events = list(reader.events())
         columns = _columns(reader)
-    figures = figures_of(events)
-    kind = next((text(event.data, "kind") for event in events if event.kind == "run_started"), "")
-    cell = part(manifest, "cell")
-    area_cm2 = number(cell, "area_cm2")
+        figures = document_of(reader, manifest, events)
+        pulses = pulses_of_run(reader)
     step_count, net_Ah = columns["step_count"], columns["charging_Ah"] - columns["discharging_Ah"]
-    first_kind = (figures["sense"] or "").removesuffix("-first")
+    first_kind = text(figures, "sense").removesuffix("-first")
     return Record(
         run=text(manifest, "run") or folder.name,
         simulated=manifest.get("simulated") is not False,
         manifest=manifest,
         outcome=outcome,
         reason=reason,
-        kind=kind or text(cell, "kind"),
-        area_cm2=area_cm2 if area_cm2 is not None and area_cm2 > 0 else None,
+        kind=text(figures, "kind"),
+        area_cm2=number(figures, "area_cm2"),
         figures=figures,
+        pulses=pulses,
         events=events,
         halves=halves_of(events, first_kind, _net_by_step(step_count, net_Ah)),
         t_s=columns["t_s"],

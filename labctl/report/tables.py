@@ -7,22 +7,41 @@ from labctl.report.cycles import kinds_of
 from labctl.report.html import element, escaped, number_cell, table, text_cell
 from labctl.report.means import summary_figures
 from labctl.report.record import Record
-from labctl.show.figures import Json
-from labctl.show.values import Data, number, part, scaled, text
+from labctl.show.pulses import TABLES, columns_of
+from labctl.show.values import Data, number, part, parts, scaled, text
 from labctl.show.why import UNITS, why_document
 from labctl.show.words import clock_text, duration_text
 
 MOST_STEPS = 4000
 """A page with more rows is no longer read; `labctl why` has them all."""
 
+FIGURES = (
+    ("q irr (mAh)", "irreversible_mAh", 1.0, "#.4g"),
+    ("Σ q irr (mAh)", "cumulative_irreversible_mAh", 1.0, "#.4g"),
+    ("u(Σ)", "u_cumulative_irreversible_mAh", 1.0, "#.2g"),
+    ("retention (%)", "retention_percent", 1.0, ".2f"),
+    ("inventory (%)", "inventory_percent", 1.0, ".2f"),
+    ("EE (%)", "energy_efficiency_percent", 1.0, ".2f"),
+    ("VE (%)", "voltage_efficiency_percent", 1.0, ".2f"),
+    ("η plating (mV)", "plating_overpotential_V", 1e3, ".1f"),
+    ("η (mV)", "symmetric_overpotential_V", 1e3, ".1f"),
+    ("hysteresis (mV)", "hysteresis_V", 1e3, ".1f"),
+    ("polarisation (mV)", "polarisation_V", 1e3, ".1f"),
+)
+"""Head, key in the figures, factor, form; columns without any figure are left out."""
+
+MOST_PULSES = 500
+"""`labctl export --to pulses-csv` has them all."""
+
 
 def cycles_table(record: Record) -> str:
     """Every cycle that the journal tells of."""
-    cycles = record.figures["cycles"]
+    cycles = parts(record.figures, "cycles")
     if not cycles:
         return element("p", "The run has no cycle yet.")
     kinds = [kinds_of(cycles, half) for half in ("first", "second")]
-    head = ["cycle", "class", "group", *_half_heads(kinds, record), "CE (%)", "u(CE) (%)", "flags"]
+    figures = [each for each in FIGURES if any(number(row, each[1]) is not None for row in cycles)]
+    head = ["cycle", "class", "group", *_half_heads(kinds, record), "CE (%)", "u(CE) (%)"]
     rows = [
         [
             number_cell(number(cycle, "cycle"), ".0f"),
@@ -31,29 +50,31 @@ def cycles_table(record: Record) -> str:
             *_half_cells(cycle, record),
             number_cell(number(cycle, "ce_percent"), ".3f"),
             number_cell(number(cycle, "u_ce_percent"), ".3f"),
+            *(number_cell(scaled(cycle, key, factor), form) for _, key, factor, form in figures),
             text_cell(_flags(cycle)),
         ]
         for cycle in cycles
     ]
-    return table(head, rows, id="cycles")
+    return table([*head, *(name for name, *_ in figures), "flags"], rows, id="cycles")
 
 
 def means_table(record: Record) -> str:
-    """The means over the cycles; empty where there are fewer than two."""
+    """The means over the cycles, totals and life; empty where there is no figure."""
     rows = [
         [
             text_cell(name),
-            text_cell(value) if isinstance(value, str) else number_cell(value, ".3f"),
+            text_cell(value) if isinstance(value, str) else number_cell(value, ".4f"),
+            number_cell(u_value, ".4f"),
             text_cell(told),
         ]
-        for name, value, told in summary_figures(record)
+        for name, value, u_value, told in summary_figures(record)
     ]
-    return table(["figure", "value", "of"], rows, id="means") if rows else ""
+    return table(["figure", "value", "u (k = 2)", "of"], rows, id="means") if rows else ""
 
 
 def groups_table(record: Record) -> str:
     """Every group that was left, with its totals."""
-    groups = record.figures["groups"]
+    groups = parts(record.figures, "groups")
     if not groups:
         return element("p", "The protocol has no groups.")
     head = ["group", "class", "pair", *_half_heads(["first", "second"], record), "CE (%)",
@@ -75,7 +96,7 @@ def groups_table(record: Record) -> str:
 
 def apart_table(record: Record) -> str:
     """Halves without a partner; empty where there is none."""
-    halves = record.figures["halves"]
+    halves = parts(record.figures, "halves")
     if not halves:
         return ""
     rows = [
@@ -89,6 +110,24 @@ def apart_table(record: Record) -> str:
     ]
     told = table(["half", "kind", "group", "mAh"], rows, id="apart")
     return element("h3", "Halves without a partner") + told
+
+
+def pulses_tables(record: Record) -> str:
+    """DCIR, ICI and GITT, folded away; empty where no change of current gives a figure."""
+    told = []
+    for kind, (title, _) in TABLES.items():
+        found = record.pulses[kind]
+        if found:
+            columns = columns_of(kind, found)
+            rows = [
+                [number_cell(scaled(row, each.key, each.factor), each.form) for each in columns]
+                for row in found[:MOST_PULSES]
+            ]
+            count = f"{len(found)}" if len(found) <= MOST_PULSES else f"first {MOST_PULSES}"
+            summary = element("summary", escaped(f"{title} ({count})"))
+            head = [column.head for column in columns]
+            told.append(element("details", summary, table(head, rows, id=kind)))
+    return element("h2", "Pulses and pauses") + "".join(told) if told else ""
 
 
 def ends_summary(record: Record) -> str:
@@ -164,7 +203,7 @@ def _half_heads(kinds: Sequence[str], record: Record) -> list[str]:
     return [f"{kind} ({unit})" for kind in kinds for unit in units]
 
 
-def _half_cells(row: Json, record: Record) -> list[str]:
+def _half_cells(row: Data, record: Record) -> list[str]:
     cells = []
     for name in ("first", "second"):
         charge_mAh = number(part(row, name), "charge_mAh")
@@ -175,6 +214,6 @@ def _half_cells(row: Json, record: Record) -> list[str]:
     return cells
 
 
-def _flags(cycle: Json) -> str:
+def _flags(cycle: Data) -> str:
     flags = cycle["flags"]
     return ", ".join(map(str, flags)) if isinstance(flags, list) else ""

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from labctl.figures.run_halves import Half
 from labctl.report import canvas
 from labctl.report.colours import cycle_bar, cycle_colours, cycle_scale
 from labctl.report.decimate import extremes, spread
-from labctl.report.halves import Half
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Curve, Record
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labctl import journal as journals
 from labctl import mqtt
@@ -12,7 +12,9 @@ from labctl.bench import BenchError
 from labctl.bench.opening import make_channel
 from labctl.journal.clock import host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
+from labctl.run.amending import Amending, Bind
 from labctl.run.clock import host_speed, new_loop
+from labctl.run.controlled import Control
 from labctl.run.ending import broker_of, finish
 from labctl.run.hearing import new_engine
 from labctl.run.journalling import journal_writer
@@ -29,6 +31,7 @@ from labctl_drivers.errors import InstrumentError
 from labctl_drivers.vocabulary import Opened
 from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
+from labctl_protocols.files import ProtocolFile
 from labctl_protocols.plan import MAIN, Plan
 
 SIMULATED_FIRMWARE = "-sim"
@@ -44,6 +47,7 @@ class _Ready:
 
     channels: Mapping[str, Channel]
     opened: Mapping[str, Opened]
+    bind: Bind
     plan: Plan
     twin: Twin | None
     simulated: bool
@@ -133,10 +137,13 @@ async def _open(
         if not is_simulated and speed != 1.0:
             raise BenchError(f"{who} is real: --speed is for simulated instruments")
     others = {role: channel.ratings for role, channel in channels.items() if role != MAIN}
-    plan = bind(
-        request.protocol, request.cell, channels[MAIN].ratings, request.parameters, others=others
-    )
-    return _Ready(channels, opened, plan, twin, simulated, speed)
+    ratings = channels[MAIN].ratings
+
+    def bind_it(protocol: ProtocolFile, parameters: Mapping[str, str]) -> Plan:
+        return bind(protocol, request.cell, ratings, parameters, others=others)
+
+    plan = bind_it(request.protocol, request.parameters)
+    return _Ready(channels, opened, bind_it, plan, twin, simulated, speed)
 
 
 async def _drive(
@@ -183,12 +190,17 @@ async def _drive(
         for listener in listeners:
             listener(answer)
 
+    amending = Amending(request.protocol, request.parameters, ready.bind)
+    control = Control(engine, amending, yes=request.yes)
+    listeners.append(control.hear)
     run = RunLoop(engine, ready.channels, on_answer, host_speed(ready.speed))
     journal.on_fault(lambda error: _soon(loop, run.fail, error))
     stops.to(run.request_stop)
-    ended = await run.run(begin_s if real_time else None)
+    with control.opened(run, folder):
+        ended = await run.run(begin_s if real_time else None)
     # host time may pass now: nothing is driven any more
-    return finish(journal, run_id, ended, model, follower, progress)
+    result = finish(journal, run_id, ended, model, follower, progress)
+    return replace(result, notes=[*control.notes, *result.notes])
 
 
 def _soon(

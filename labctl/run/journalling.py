@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from labctl.journal import Journal
+from labctl.journal import Journal, StorageFault
 from labctl.run.hearing import HearingEngine
 from labctl_protocols.decisions import Answer
 from labctl_protocols.engine import Engine
@@ -12,6 +12,8 @@ from labctl_protocols.engine.state import to_json
 BACKLOG_ROWS = 100_000
 """So many rows may wait for the disk in virtual time before the run waits for them."""
 CHECKPOINT_S = 1.0
+REVISION_S = 5.0
+"""So long (host s) a revision may take to the disk; nothing of it holds before."""
 
 
 def journal_writer(journal: Journal, engine: Engine, waits: bool) -> Callable[[Answer], None]:
@@ -35,7 +37,17 @@ def journal_writer(journal: Journal, engine: Engine, waits: bool) -> Callable[[A
             journal.write(answer.rows, answer.events, checkpoint, heard)
         if waits and journal.backlog > BACKLOG_ROWS:
             journal.commit().result()
+        elif any(event.kind == "revision" for event in answer.events):
+            _keep_now(journal)
         elif answer.boundary:
             journal.commit()
 
     return write
+
+
+def _keep_now(journal: Journal) -> None:
+    try:
+        journal.commit().result(REVISION_S)
+    except TimeoutError:
+        text = f"the disk did not take a revision within {REVISION_S:g} s"
+        raise StorageFault(text) from None

@@ -20,6 +20,7 @@ from labctl_protocols.decisions import (
     Heard,
     Operator,
     Outcome,
+    Revision,
     Safe,
     Safed,
     Stopping,
@@ -62,7 +63,7 @@ class RunLoop:
         self._engine = engine
         self._channels = channels
         self._connected = MAIN
-        self._said: deque[tuple[Word, str]] = deque()
+        self._said: deque[Operator | Revision] = deque()
         self._on_answer = on_answer
         self._speed = speed
         self._slept = SleepWatch(speed)
@@ -77,7 +78,12 @@ class RunLoop:
 
     def operator(self, word: Word, by: str) -> None:
         """Pass on what the operator says, once the engine can hear it."""
-        self._said.append((word, by))
+        self._said.append(Operator(0.0, word, by))
+        self._wake_up()
+
+    def revise(self, revision: Revision) -> None:
+        """Amend the run, once the engine can hear it."""
+        self._said.append(revision)
         self._wake_up()
 
     def fail(self, error: Exception) -> None:
@@ -158,13 +164,14 @@ class RunLoop:
                 await self._sleep_until(until_s)
             else:
                 await self._sleep_until(None)
+        # a host that slept while nothing was connected has missed nothing
+        self._slept.host_gap_s(loop.time(), loop.time())
         if self._end is not None:
             return self._asked_to_end(*self._end)
         return self._operator_said()
 
-    def _operator_said(self) -> Operator:
-        word, by = self._said.popleft()
-        return Operator(asyncio.get_running_loop().time(), word, by)
+    def _operator_said(self) -> Operator | Revision:
+        return replace(self._said.popleft(), time_s=asyncio.get_running_loop().time())
 
     async def _next_reading(self, due_s: float) -> Heard:
         period_s = due_s - asyncio.get_running_loop().time()

@@ -22,7 +22,7 @@ class RunRequest:
     `channels` maps roles to channel names (`main` alone for most cells). `speed` None is the
     bench's own pace: `max` where all is in memory, 1 on a real bench. `model` and
     `model_parameters` are for the twin of a simulated instrument: `instrument_error` goes to the
-    instrument, the rest to the cell.
+    instrument, the rest to the cell. `yes` answers every question of the protocol.
     """
 
     protocol: "ProtocolFile"
@@ -37,6 +37,7 @@ class RunRequest:
     model_parameters: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     transcript: Path | None = None
+    yes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,11 @@ class RunResult:
 class Snapshot:
     """How the run stands, for people: never used to decide anything. None = not known (yet).
 
-    `elapsed_s` is cell time since the run began, `left_s` an estimate of what remains; `ce` and
-    `u_ce` (k = 2) are fractions, of the last complete cycle or group; `outcome` is set in the
-    last snapshot only.
+    `elapsed_s` is cell time since the run began, `left_s` an estimate of what remains of the step;
+    `charge_Ah` has passed in the step, `area_cm2` is the record's; `ce` and `u_ce` (k = 2) are
+    fractions, of the last complete cycle or group; `inventory` is a fraction of nominal. `waiting`
+    says what the run waits for, where it does. `told` are the newest of the `told_count` remarks,
+    flags and faults so far; `outcome` is set in the last snapshot only.
     """
 
     run: str
@@ -71,12 +74,17 @@ class Snapshot:
     elapsed_s: float
     step: str
     cycle: int
+    charge_Ah: float | None = None
     voltage_V: float | None = None
     current_A: float | None = None
+    area_cm2: float | None = None
     ce: float | None = None
     u_ce: float | None = None
+    inventory: float | None = None
     left_s: float | None = None
-    note: str = ""
+    waiting: str = ""
+    told: tuple[str, ...] = ()
+    told_count: int = 0
     outcome: "Outcome | None" = None
 
 

@@ -71,8 +71,8 @@ def called_routines(protocol: ProtocolFile) -> Texts:
 def plan_of_manifest(
     manifest: Mapping[str, object], revision: Mapping[str, object] | None = None
 ) -> Bound:
-    """The plan that a run's manifest tells of, bound anew; with a revision's `protocol_text` and
-    `parameters`, the one that the run was amended to.
+    """The plan that a run's manifest tells of, bound anew; with a revision's `protocol_text`,
+    `file` and `given`, the one that the run was amended to.
 
     Raises JournalError where the manifest lacks something, SourcesChanged (one, too) where it was
     altered, ProtocolError where this version of labctl refuses the protocol.
@@ -100,11 +100,22 @@ def plan_of_manifest(
             "parameter or the ratings in its manifest are not those of its hash"
         )
     if revision is not None:
-        text, given = str(revision["protocol_text"]), _texts(_part(revision, "parameters"))
+        text, file = str(revision["protocol_text"]), str(revision["file"])
+        given = _texts(_part(revision, "given"))
     protocol = replace(protocol_from_text(text, file), routines=routines)
     cell = cell_from_text(cell_text, cell_file)
     others = {role: each for role, each in ratings.items() if role != MAIN}
     return Bound(bind(protocol, cell, main, given, others=others), ratings)
+
+
+def ratings_of_manifest(manifest: Mapping[str, object]) -> Mapping[str, Ratings]:
+    """The ratings of the run's instruments, by terminal. Raises JournalError where it has none."""
+    from pydantic import ValidationError
+
+    try:
+        return _by_terminal().validate_python(_part(manifest, "sources")["ratings"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise JournalError("the run's manifest does not say what its instruments can do") from error
 
 
 def _by_terminal() -> "TypeAdapter[dict[str, Ratings]]":

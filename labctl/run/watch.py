@@ -2,13 +2,17 @@
 
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 from labctl.run.request import OnProgress, Snapshot
 from labctl_protocols.decisions import Answer
 from labctl_protocols.engine import Engine
+from labctl_protocols.plan import Ask
 
 PERIOD_S = 0.2
+TOLD = 50
+"""So many remarks are kept for a display that is behind."""
 FINISH_S = 2.0
 """How long the last snapshot may take to be shown."""
 
@@ -62,7 +66,8 @@ class ProgressWatch:
         self._tell = tell
         self._next_s = 0.0
         self._ce: tuple[float | None, float | None] = (None, None)
-        self._note = ""
+        self._told: deque[str] = deque(maxlen=TOLD)
+        self._told_count = 0
 
     def hear(self, answer: Answer) -> None:
         """Take what the engine answered; show how the run stands if it is time. Never raises."""
@@ -81,10 +86,13 @@ class ProgressWatch:
         for event in answer.events:
             if event.kind in ("cycle", "group_left") and event.data.get("ce") is not None:
                 self._ce = (_number(event.data["ce"]), _number(event.data["u_ce"]))
-            elif event.kind in ("limit", "detector", "fault", "mark"):
-                self._note = str(event.data["text"])
+            elif event.kind in ("limit", "detector", "fault", "mark", "operator", "revision"):
+                name = event.data.get("name")
+                told = f"{event.kind} {name}" if name else event.kind
+                self._told.append(f"{told}: {event.data['text']}")
+                self._told_count += 1
         now = time.monotonic()
-        if now < self._next_s and answer.ended is None:
+        if now < self._next_s and answer.ended is None and not answer.waits:
             return
         self._next_s = now + PERIOD_S
         self._tell(self._snapshot(answer))
@@ -98,14 +106,35 @@ class ProgressWatch:
             elapsed_s=state.now_s - state.started_s,
             step="" if step is None else self._engine.nodes[step.node].path,
             cycle=state.cycles.number,
+            charge_Ah=None if step is None else abs(step.account.charge_As) / 3600.0,
             voltage_V=None if seen is None else seen.voltage_V,
             current_A=None if seen is None else seen.current_A,
+            area_cm2=self._engine.plan.area_cm2,
             ce=self._ce[0],
             u_ce=self._ce[1],
+            inventory=self._inventory(),
             left_s=self._step_left_s(),
-            note=self._note,
+            waiting=self._waiting(),
+            told=tuple(self._told),
+            told_count=self._told_count,
             outcome=answer.ended,
         )
+
+    def _inventory(self) -> float | None:
+        ledger = self._engine.state.ledger
+        if ledger.inventory_As is None or not ledger.nominal_As:
+            return None
+        return ledger.inventory_As / ledger.nominal_As
+
+    def _waiting(self) -> str:
+        """What the run waits for with its output off; empty while it goes on."""
+        state = self._engine.state
+        if state.phase == "paused":
+            return "paused"
+        if state.phase != "asking" or state.pending is None:
+            return ""
+        node = self._engine.nodes[state.pending]
+        return f"asks: {node.question}" if isinstance(node, Ask) else ""
 
     def _step_left_s(self) -> float | None:
         """Until the running step's earliest time or charge end, at the current now flowing."""

@@ -10,6 +10,9 @@ from labctl.journal.reader import is_live
 from labctl.show.figures import figures_of
 from labctl.show.values import number, part, text
 
+LIVE = ("running", "paused", "asking")
+"""What stands in place of an outcome while the run's program lives."""
+
 
 def run_row(folder: Path) -> dict[str, object]:
     """A run in one row: what `labctl runs` lists. A journal that cannot be read says why."""
@@ -39,11 +42,27 @@ def run_rows(data: Path) -> list[dict[str, object]]:
 
 
 def outcome_of(reader: Reader, folder: Path) -> tuple[str, str]:
-    """How the run ended: `running` while its program lives, `lost` when it died."""
+    """How the run ended; `running`, `paused` or `asking` while its program lives, `lost` when it
+    died."""
     closing = reader.closing()
     if closing is not None:
         return closing.outcome, closing.reason
-    return ("running", "") if is_live(folder) else ("lost", "its program ended without closing it")
+    if not is_live(folder):
+        return "lost", "its program ended without closing it"
+    return _standing(reader)
+
+
+def _standing(reader: Reader) -> tuple[str, str]:
+    """Whether a live run waits for its operator, and with what words."""
+    for event in reader.newest_events("ask", "operator", limit=20):
+        word = text(event.data, "word")
+        if event.kind == "ask":
+            return "asking", text(event.data, "question")
+        if event.data.get("done") and word in ("pause", "continue", "skip"):
+            return (
+                ("paused", f"by {text(event.data, 'by')}") if word == "pause" else ("running", "")
+            )
+    return "running", ""
 
 
 def summary(folder: Path) -> dict[str, object]:
@@ -76,12 +95,18 @@ def summary(folder: Path) -> dict[str, object]:
             for event in events
             if event.kind in ("limit", "detector", "fault")
         ],
+        "revisions": [
+            {"t_s": event.t_s, **{name: event.data.get(name) for name in REVISION_KEYS}}
+            for event in events
+            if event.kind == "revision"
+        ],
         "cycles": len(figures["cycles"]),
         "groups": figures["groups"],
         "last_cycle": figures["cycles"][-1] if figures["cycles"] else None,
     }
 
 
+REVISION_KEYS = ("by", "changes", "sha256", "parameters")
 PROTOCOL_KEYS = ("name", "title", "sha256", "parameters")
 CELL_KEYS = ("id", "kind", "metal", "area_cm2", "nominal_Ah", "inventory_Ah")
 

@@ -33,6 +33,14 @@ def parts(data: Data, name: str) -> Sequence[Data]:
     return [each for each in value if isinstance(each, Mapping)]
 
 
+def strings(data: Data, name: str) -> list[str]:
+    """A list of texts inside an event."""
+    value = data.get(name)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return []
+    return [each for each in value if isinstance(each, str)]
+
+
 def scaled(data: Data, name: str, factor: float) -> float | None:
     """A figure times a factor; None where it is unknown."""
     value = number(data, name)

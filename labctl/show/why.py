@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from labctl.journal.reader import RecordedEvent
-from labctl.show.values import Data, figure, number, part, parts, scaled, text
+from labctl.show.values import Data, figure, number, part, parts, scaled, strings, text
 from labctl.show.words import clock_text, duration_text
 
 UNITS = {
@@ -12,7 +12,7 @@ UNITS = {
     "charge": ("mAh", 1e3),
     "time": ("s", 1.0),
 }
-TOLD = ("limit", "detector", "fault", "operator", "note", "mark")
+TOLD = ("limit", "detector", "fault", "ask", "operator", "revision", "note", "mark")
 
 
 def why_document(events: Iterable[RecordedEvent]) -> list[dict[str, object]]:
@@ -44,7 +44,12 @@ def why_lines(entry: Mapping[str, object]) -> list[str]:
         return [f"{clock}  {step_line(entry)}", *_runners_up(entry)]
     if kind == "run":
         return [f"{clock}  run {text(entry, 'outcome')}: {text(entry, 'reason')}"]
-    return [f"{clock}  {kind}: {text(entry, 'text') or text(entry, 'action')}"]
+    if kind == "detector":
+        kind = f"detector {text(entry, 'name')}"
+    by = f" by {text(entry, 'by')}" if text(entry, "by") else ""
+    if kind == "revision":
+        return [f"{clock}  revision{by}:", *(f"    {line}" for line in strings(entry, "changes"))]
+    return [f"{clock}  {kind}{by}: {text(entry, 'text') or text(entry, 'question')}"]
 
 
 def step_line(entry: Data) -> str:

@@ -278,6 +278,7 @@ def _plan(
         steps=nodes,
         terminals=dict(cell.terminals),
         detectors={**{name: each.policy for name, each in DETECTORS.items()}, **chosen},
+        preplated_Ah=cell.preplated_Ah,
     )
 
 

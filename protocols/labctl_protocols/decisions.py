@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl_drivers.vocabulary import Guard, Reading, Setpoint
-from labctl_protocols.plan import MAIN
+from labctl_protocols.plan import MAIN, Plan
 
 Outcome = Literal["completed", "stopped", "limit", "detector", "fault", "error", "lost"]
 
@@ -65,7 +65,20 @@ class Waited:
     time_s: float
 
 
-Heard = Reading | Applied | Safed | Unsafe | Stopping | Operator | Waited
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """The operator amends the running run: from now on it is to follow this plan.
+
+    `data` is told with the event: the protocol's text, its hash, its parameters.
+    """
+
+    time_s: float
+    plan: Plan
+    by: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+Heard = Reading | Applied | Safed | Unsafe | Stopping | Operator | Revision | Waited
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,8 +173,11 @@ def refuse_outside(term: Term, where: Where, limits: Limits, ctx: Context) -> bo
 
 
 def _refuse_endless(made: Ends, kind: Kind, limits: Limits, where: Where, ctx: Context) -> None:
-    """Note a step that may never end. A refused end has been noted already."""
-    if not made.whole:
+    """Note a step that may never end. A refused end has been noted already.
+
+    A sweep ends at its last corner, whatever comes before.
+    """
+    if not made.whole or kind.verb == "sweep":
         return
     if not any(_reachable(end, term, ctx) for end, term in zip(made.ends, made.terms, strict=True)):
         ctx.problems.add(

@@ -291,7 +291,9 @@ class Plan:
     current are set. `plate_sign` is the current's sign that plates metal on the collector (None
     in symmetric and cathode-half cells); `charge_plates` says whether plain charge and discharge
     count in the metal ledger (anode-free full cells). Charges are in Ah. `terminals` gives each
-    role's electrodes, positive first; `detectors` every detector's policy.
+    role's electrodes, positive first; `detectors` every detector's policy. `preplated_Ah` is metal
+    that lies on the collector from the start: in half cells `deposit` begins with it; in full cells
+    it is a part of `inventory_Ah` only, for no discharge there says that the collector is bare.
     """
 
     name: str
@@ -312,3 +314,4 @@ class Plan:
     steps: tuple[Node, ...]
     terminals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     detectors: Mapping[str, Policy] = field(default_factory=dict)
+    preplated_Ah: float = 0.0

@@ -238,14 +238,14 @@ FAULTS = ONCE | LASTING
 def broken(fault: Fault, k: int) -> Iterator[list[Wire]]:
     """Every twin that is made while the block is open has a wire that breaks at line k."""
     wires: list[Wire] = []
-    whole = conducting.make_twin
+    whole = conducting.twins_of
 
-    def make_twin(*args: Any, **named: Any) -> Any:
-        twin = whole(*args, **named)
-        wires.append(Wire(twin.firmware, fault, k))
-        return replace(twin, firmware=wires[-1])
+    def twins_of(request: RunRequest) -> dict[str, Any]:
+        twins = whole(request)
+        wires.append(Wire(twins["main"].firmware, fault, k))
+        return {**twins, "main": replace(twins["main"], firmware=wires[-1])}
 
-    with mock.patch.object(conducting, "make_twin", make_twin):
+    with mock.patch.object(conducting, "twins_of", twins_of):
         yield wires
 
 

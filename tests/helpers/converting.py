@@ -3,13 +3,12 @@
 import json
 from dataclasses import dataclass
 
+import pytest
+
 from labctl.convert import convert_text
-from labctl.convert.context import Context
-from labctl.convert.draft import written
-from labctl.convert.reading import _read
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.checker import every
-from labctl_protocols.plan import Drive, End, Hold, Limits, Plan, Rest
+from labctl_protocols.plan import Drive, End, Expression, Hold, Limits, Plan, Rest
 from labctl_protocols.problems import ProtocolError
 
 BIG = CellRecord(
@@ -45,12 +44,14 @@ class _Nothing:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A step that drives: signed A, the held V, and its ends in SI by kind."""
+    """A step that drives: signed A, W or ohm, the held V, and its ends in SI by kind."""
 
     verb: str
     amperes: float | None
     volts: float | None
     ends: dict[str, float]
+    watts: float | None = None
+    ohms: float | None = None
 
 
 def leaves(plan: Plan) -> list[Leaf]:
@@ -59,8 +60,10 @@ def leaves(plan: Plan) -> list[Leaf]:
     for node in every(plan.steps):
         if isinstance(node, Drive):
             assert node.at is not None
-            amperes = float(node.at.evaluate(_Nothing()) or 0.0) * node.sign
-            found.append(Leaf(node.verb, amperes, None, _ends(node.until)))
+            size = float(node.at.evaluate(_Nothing()) or 0.0) * node.sign
+            sizes = {"current": (size, None, None), "power": (None, size, None)}
+            amperes, watts, ohms = sizes.get(node.control, (None, None, size))
+            found.append(Leaf(node.verb, amperes, None, _ends(node.until), watts, ohms))
             if node.then_hold is not None:
                 volts = found[-1].ends["voltage"]
                 found.append(Leaf("hold", None, volts, _ends(node.then_hold.until)))
@@ -80,19 +83,23 @@ def _ends(ends: tuple[End, ...]) -> dict[str, float]:
     }
 
 
+def same(found: Leaf, wanted: Leaf) -> None:
+    """Fails where the two differ by more than rounding."""
+    assert found.verb == wanted.verb
+    for name in ("amperes", "watts", "ohms", "volts", "ends"):
+        assert getattr(found, name) == pytest.approx(getattr(wanted, name)), name
+
+
+def value(expression: Expression | None) -> float | None:
+    """What it is before any run."""
+    known = None if expression is None else expression.evaluate(_Nothing())
+    return None if known is None else float(known)
+
+
 def steps_of(yaml: str) -> str:
     """What stands below `steps:`, flush left."""
     body = yaml.partition("\nsteps:\n")[2]
     return "\n".join(line.removeprefix("  ") for line in body.rstrip("\n").split("\n"))
-
-
-def yaml_unchecked(text: str, file: str = "f.json") -> str:
-    """The YAML before labctl's own check has seen it."""
-    ctx = Context(file)
-    _, draft = _read(text, None, ctx)
-    ctx.problems.raise_if_any()
-    assert draft is not None
-    return written(draft, [])[0]
 
 
 def refusals(document: object, file: str = "f.json", **options: object) -> list[str]:

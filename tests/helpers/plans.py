@@ -145,6 +145,7 @@ def drive(
     record: Record | None = None,
     control: Any = "current",
     terminal: str = "main",
+    detectors: Any = None,
 ) -> Build:
     """A drive step; its sign is that of a half cell unless given."""
     if sign is None:
@@ -166,6 +167,7 @@ def drive(
             record=record,
             control=control,
             terminal=terminal,
+            detectors=detectors or {},
         )
 
     return build

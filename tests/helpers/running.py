@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from helpers import shelf
 from labctl.bench import Bench, default_bench, default_channels
 from labctl.run.conduct import conduct
 from labctl.run.request import RunRequest, RunResult
@@ -22,29 +23,19 @@ RESERVOIR_CELLS = {
 }
 """Protocol → its cell, as the library has them."""
 
-LIBRARY = {
-    **RESERVOIR_CELLS,
-    "k-cu-precycle": "k-cu-half",
-    "na-anode-free-formation-cycling": "na-nvp-anode-free",
-    "na-anode-free-preplated": "na-nvp-anode-free",
-    "cccv": "lfp-graphite",
-}
-"""Every protocol of the library → a cell of the library that it is meant for."""
-
-FEWER = {
-    "na-anode-free-formation-cycling": {"cycles": "2"},
-    "k-cu-precycle": {"cycles": "2"},
-    "cccv": {"cycles": "2"},
-}
-"""What makes the long ones short enough for a test."""
-
 EXACT = {"ce": 0.99, "instrument_error": 0.0}
 
 
-def run_of_library(protocol: str, data: Path) -> RunResult:
-    """A library protocol on its cell, whose plating CE is 0.99, on an instrument without errors."""
-    model = {name: EXACT[name] for name in EXACT if name != "ce" or protocol != "cccv"}
-    return run(protocol, LIBRARY[protocol], data, parameters=FEWER.get(protocol), model=model)
+def run_of_library(protocol: str, data: Path, instrument_error: float = 0.0) -> RunResult:
+    """A library protocol on its cell, shortened; on an instrument without errors, if not told."""
+    return run(
+        protocol,
+        shelf.CELLS[protocol],
+        data,
+        parameters=shelf.short(protocol),
+        model={**shelf.model(protocol), "instrument_error": instrument_error},
+        yes=True,
+    )
 
 
 LibraryRun = Callable[[str], RunResult]
@@ -62,6 +53,7 @@ def request_of(
     model_name: str | None = None,
     transcript: Path | None = None,
     bench: Bench | None = None,
+    yes: bool = False,
 ) -> RunRequest:
     """What `labctl run` makes of the same words, on the simulated bench in virtual time."""
     record = load_cell(str(cell))
@@ -78,6 +70,7 @@ def request_of(
         model_parameters=model or {},
         seed=seed,
         transcript=transcript,
+        yes=yes,
     )
 
 

@@ -15,14 +15,18 @@ WORDS = st.sampled_from(
     [
         *"charge discharge hold rest none cc cv cccv group cp voltage current c_rate".split(),
         *"capacity duration above below elapsed V A mA A/Ah s h tag loop a C/2".split(),
-        *"constant_current constant_voltage open_circuit_voltage".split(),
+        *"constant_current constant_voltage open_circuit_voltage voltage_scan".split(),
+        *"impedance_spectroscopy eis scan cr power resistance Hz mV/s ohm 1 count".split(),
         *("Charge at 1 A until 4 V", "Hold at 4 V for 1 h", "Rest for 1 h", ""),
     ]
 )
 KEYS = st.sampled_from(
     "step until_time_s until_voltage_V rate_C current_mA voltage_V until_rate_C loop_to "
     "cycle_count tag id mode direction setpoints termination duration steps count quantity value "
-    "unit voltage current c_rate".split()
+    "unit voltage current c_rate start_voltage_V end_voltage_V scan_rate_mV_per_s amplitude_V "
+    "amplitude_mA start_frequency_Hz end_frequency_Hz points_per_decade measures_per_point "
+    "drift_correction start_voltage end_voltage scan_rate upper_voltage_limit start_frequency "
+    "end_frequency amplitude power resistance period step_id".split()
 )
 NUMBERS = st.one_of(
     st.integers(-3, 5), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.none()
@@ -63,6 +67,47 @@ def test_any_tree_is_converted_or_refused(
     key = "experiment" if form == "pybamm" else "method"
     lines = told(json.dumps(head | {key: steps}, indent=1), form)
     assert all("\n" not in line for line in lines)
+
+
+QUANTITIES = st.builds(
+    lambda value, unit: {"value": value, "unit": unit},
+    NUMBERS,
+    st.sampled_from(["V", "mV", "mV/s", "Hz", "A", "mA", "W", "ohm", "1", "count", "s", "x"]),
+)
+SCANS = st.fixed_dictionaries(
+    {
+        "mode": st.sampled_from(["scan", "eis", "cp", "cr"]),
+        "setpoints": st.dictionaries(KEYS, QUANTITIES, max_size=6),
+    },
+    optional={
+        "direction": st.sampled_from(["charge", "discharge", "none"]),
+        "duration": QUANTITIES,
+        "step_id": NUMBERS,
+    },
+)
+FOREIGN_SCANS = st.one_of(
+    st.fixed_dictionaries(
+        {"step": st.just("voltage_scan"), "scan_rate_mV_per_s": NUMBERS},
+        optional={"start_voltage_V": NUMBERS, "end_voltage_V": NUMBERS, "id": WORDS},
+    ),
+    st.fixed_dictionaries(
+        {"step": st.just("impedance_spectroscopy"), "start_frequency_Hz": NUMBERS},
+        optional={
+            "end_frequency_Hz": NUMBERS,
+            "amplitude_V": NUMBERS,
+            "amplitude_mA": NUMBERS,
+            "points_per_decade": NUMBERS,
+            "drift_correction": VALUES,
+        },
+    ),
+)
+
+
+@given(steps=st.lists(st.one_of(SCANS, FOREIGN_SCANS), min_size=1, max_size=3), form=FORMS)
+@settings(max_examples=150, deadline=None)
+def test_any_scan_and_spectrum_is_converted_or_refused(steps: object, form: str) -> None:
+    key = "experiment" if form == "pybamm" else "method"
+    assert all("\n" not in line for line in told(json.dumps({key: steps}, indent=1), form))
 
 
 @given(text=st.text(max_size=80))

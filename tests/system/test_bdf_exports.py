@@ -5,16 +5,11 @@ from pathlib import Path
 
 import bdf
 import pytest
-from helpers import running
+from helpers import running, shelf
 from helpers.running import LibraryRun
 
 from labctl import export
 from labctl.journal import Reader
-from labctl_protocols import library
-
-
-def test_every_library_protocol_is_here() -> None:
-    assert set(running.LIBRARY) == set(library.names("protocols"))
 
 
 def passes(path: Path, rows: int) -> None:
@@ -28,7 +23,7 @@ def passes(path: Path, rows: int) -> None:
     assert report["n_rows"] == rows
 
 
-@pytest.mark.parametrize("protocol", running.LIBRARY)
+@pytest.mark.parametrize("protocol", shelf.CELLS)
 def test_bdf_passes_batterydf_and_the_strict_validator(
     protocol: str, library_run: LibraryRun
 ) -> None:

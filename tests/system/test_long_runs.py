@@ -1,4 +1,4 @@
-"""The library protocols through the whole stack in virtual time, against the cell's own account."""
+"""Long library protocols through the whole stack, against the cell's own account."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,18 +8,6 @@ from helpers import running
 from helpers.running import LibraryRun
 
 from labctl.run.request import RunResult
-
-
-@pytest.mark.parametrize("protocol", running.LIBRARY)
-def test_every_library_protocol_completes(protocol: str, library_run: LibraryRun) -> None:
-    result = library_run(protocol)
-    assert (result.outcome, result.exit_code) == ("completed", 0), result.reason
-    assert result.model is not None
-    plated, lost = result.model["plated_mAh"], result.model["lost_mAh"]
-    assert isinstance(plated, float)
-    assert plated > 0.0
-    if protocol != "cccv":  # a cell without a metal electrode loses none
-        assert lost == pytest.approx((1 - running.EXACT["ce"]) * plated, rel=1e-9)
 
 
 def both_halves(figures: Mapping[str, Any], ledger: Mapping[str, Any]) -> None:

@@ -125,6 +125,15 @@ def test_the_means_are_named_and_right(full_cell: tuple[Path, Page, list[Path]])
     assert float(shown["mean CE, geometric"]) == pytest.approx(geometric)
     assert float(shown["CE, charge-summed"]) == pytest.approx(100 * sum(second) / sum(first))
     assert float(shown["capacity retention"]) == pytest.approx(100 * second[-1] / second[0])
+    place = [row[0] for row in page.tables["means"]].index("mean CE, arithmetic")
+    (largest,) = asked(
+        run,
+        "SELECT max(data ->> '$.u_ce') FROM events"
+        " WHERE kind = 'cycle' AND data ->> '$.class' = 'cycle'",
+    )
+    # alike cycles of one instrument: the mean is as uncertain as one of them
+    u_mean = float(page.values["means"][place][2])
+    assert u_mean == pytest.approx(100 * float(str(largest[0])), rel=0.02)
 
 
 def test_each_kind_of_cell_gets_its_figures(

@@ -1,11 +1,14 @@
 """`labctl simulate` and `labctl broker` as processes that serve until they are told to stop."""
 
+import contextlib
 import json
 import os
 import select
 import signal
 import socket
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,21 @@ instruments:
     simulate: {cell: na-cu-half, serve: tcp, port: 0}
 channels:
   A1: {instrument: smu}
+"""
+SHARED = """\
+bench: t
+instruments:
+  supply:
+    driver: keithley-2450
+    resource: TCPIP::127.0.0.1::5025::SOCKET
+    simulate: {terminal: supply, shares: main, port: 0}
+  main:
+    driver: keithley-2450
+    resource: TCPIP::127.0.0.1::5026::SOCKET
+    simulate: {cell: na-nvp-three-electrode, port: 0}
+channels:
+  A1: {instrument: main}
+  A2: {instrument: supply}
 """
 OVER_PTY = BENCH.replace("serve: tcp, port: 0", "serve: pty")
 
@@ -58,6 +76,48 @@ def test_a_twin_over_tcp_says_who_it_is_and_runs_a_protocol(tmp_path: Path) -> N
         _, errors = server.communicate(timeout=30)
     assert server.returncode == 0, errors
     assert errors == ""
+
+
+@posix
+def test_two_twins_over_tcp_hold_one_cell(tmp_path: Path) -> None:
+    """Metal that the one takes from the reservoir, the other sees in the cathode."""
+    (tmp_path / "bench.yaml").write_text(SHARED, encoding="utf-8")
+    server = started(["simulate", "bench.yaml", "--speed", "3600x"], tmp_path)
+    try:
+        lines = [first_line(server), first_line(server)]
+        assert [line["instrument"] for line in lines] == ["supply", "main"]
+        with contextlib.ExitStack() as links:
+            asks = {line["instrument"]: asker(links, line["resource"]) for line in lines}
+            for ask in asks.values():
+                ask(":OUTP:VOLT:SMOD HIMP;:OUTP:CURR:SMOD HIMP;*OPC?")
+            asks["supply"](':SENS:FUNC "VOLT";:SOUR:FUNC CURR;:SOUR:CURR:VLIM 5;*OPC?')
+            # in an hour 0.1 mA takes the fresh host to its plateau, in 15 h to the plateau's end
+            asks["supply"](":SOUR:CURR 1e-4;:OUTP ON;*OPC?")
+            time.sleep(1.0)
+            asks["supply"](":SOUR:CURR 0;*OPC?")
+            supply_V = float(asks["supply"]("READ?"))
+            asks["main"](':SENS:FUNC "VOLT";:SOUR:FUNC CURR;:SOUR:CURR:VLIM 5;*OPC?')
+            asks["main"](":SOUR:CURR 0;:OUTP ON;*OPC?")
+            main_V = float(asks["main"]("READ?"))
+        assert 3.37 < supply_V < 3.41
+        # a bare collector stands some 2 V above the reservoir
+        assert 1.5 < supply_V - main_V < 2.8
+    finally:
+        server.send_signal(signal.SIGTERM)
+        _, errors = server.communicate(timeout=30)
+    assert server.returncode == 0, errors
+
+
+def asker(links: contextlib.ExitStack, resource: str) -> Callable[[str], str]:
+    _, host, port, _ = resource.split("::")
+    link = links.enter_context(socket.create_connection((host, int(port)), timeout=10))
+    replies = links.enter_context(link.makefile("rb"))
+
+    def ask(line: str) -> str:
+        link.sendall(line.encode() + b"\n")
+        return replies.readline().decode()
+
+    return ask
 
 
 @posix

@@ -64,15 +64,15 @@ class Run:
         protocol = folder / "one-plating.yaml"
         protocol.write_text(PROTOCOL, encoding="utf-8")
         wires = []
-        make_twin = conducting.make_twin
+        twins_of = conducting.twins_of
 
-        def make_altered(*given: Any, **named: Any) -> Twin:
-            twin = make_twin(*given, **named)
+        def make_altered(*given: Any, **named: Any) -> dict[str, Twin]:
+            twin = twins_of(*given, **named)["main"]
             wires.append(AlteringWire(twin.firmware, alter))
-            return replace(twin, firmware=wires[0])
+            return {"main": replace(twin, firmware=wires[0])}
 
         with patch.context() as within:
-            within.setattr(conducting, "make_twin", make_altered)
+            within.setattr(conducting, "twins_of", make_altered)
             self.transcript = folder / "wire.txt"
             self.result: RunResult = running.run(
                 protocol, "na-cu-half", folder, seed=3, transcript=self.transcript
@@ -214,15 +214,15 @@ def reversal(folder: Path, patch: pytest.MonkeyPatch, delay_s: float) -> RunResu
     protocol = folder / "one-reversal.yaml"
     protocol.write_text(REVERSAL, encoding="utf-8")
     wires = []
-    make_twin = conducting.make_twin
+    twins_of = conducting.twins_of
 
-    def make_late(*given: Any, **named: Any) -> Twin:
-        twin = make_twin(*given, **named)
+    def make_late(*given: Any, **named: Any) -> dict[str, Twin]:
+        twin = twins_of(*given, **named)["main"]
         wires.append(LateWire(twin.firmware, delay_s))
-        return replace(twin, firmware=wires[0])
+        return {"main": replace(twin, firmware=wires[0])}
 
     with patch.context() as within:
-        within.setattr(conducting, "make_twin", make_late)
+        within.setattr(conducting, "twins_of", make_late)
         result = running.run(protocol, "na-cu-half", folder, model=running.EXACT)
     assert wires[0].delayed == 1
     return result

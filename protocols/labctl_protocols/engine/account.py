@@ -74,16 +74,7 @@ def coulombic_efficiency(first: Account, second: Account) -> float | None:
 
 def charge_uncertainty(account: Account, accuracy: Sequence[RangeAccuracy]) -> float:
     """Expanded uncertainty (k = 2) of a net charge, A·s: offset, gain by polarity, sampling."""
-    variance = account.variance_As2
-    for range_A, share in account.ranges.items():
-        limits = accuracy_of(range_A, accuracy)
-        for part in (
-            limits.gain * share.positive_As,
-            limits.gain * share.negative_As,
-            limits.offset * share.duration_s,
-        ):
-            variance += (LIMIT_TO_STANDARD * part) ** 2
-    return 2.0 * math.sqrt(variance)
+    return expanded(charge_errors(account, accuracy), account.variance_As2)
 
 
 def ce_uncertainty(
@@ -98,23 +89,55 @@ def ce_uncertainty(
     ce = coulombic_efficiency(first, second)
     if ce is None:
         return None
-    whole = abs(first.charge_As)
-    sign_first = math.copysign(1.0, first.charge_As)
-    sign_second = math.copysign(1.0, second.charge_As) if second.charge_As else -sign_first
-    variance = (second.variance_As2 + ce * ce * first.variance_As2) / whole**2
-    for range_A in first.ranges.keys() | second.ranges.keys():
+    return expanded(*ce_errors(first, second, accuracy))
+
+
+Errors = dict[tuple[str, float], float]
+"""Source of error (which, on which range) → what it does to a figure, at one standard uncertainty.
+
+Signed, so that one source's errors in several charges add up or cancel as they do in truth.
+"""
+
+
+def ce_errors(
+    first: Account, second: Account, accuracy: Sequence[RangeAccuracy]
+) -> tuple[Errors, float]:
+    """What each source does to |second| / |first|, and the variance of all that is random."""
+    ce, whole = coulombic_efficiency(first, second) or 0.0, abs(first.charge_As)
+    errors = {
+        source: error / whole
+        for source, error in weighed(
+            (charge_errors(second, accuracy), 1.0), (charge_errors(first, accuracy), -ce)
+        ).items()
+    }
+    return errors, (second.variance_As2 + ce * ce * first.variance_As2) / whole**2
+
+
+def charge_errors(account: Account, accuracy: Sequence[RangeAccuracy]) -> Errors:
+    """What each source does to the amount of a charge, A·s."""
+    sign = math.copysign(1.0, account.charge_As)
+    errors: Errors = {}
+    for range_A, share in account.ranges.items():
         limits = accuracy_of(range_A, accuracy)
-        ours = first.ranges.get(range_A, RangeShare())
-        theirs = second.ranges.get(range_A, RangeShare())
-        gain = limits.gain * LIMIT_TO_STANDARD
-        offset = limits.offset * LIMIT_TO_STANDARD
-        positive = (theirs.positive_As * sign_second - ce * ours.positive_As * sign_first) / whole
-        negative = (ce * ours.negative_As * sign_first - theirs.negative_As * sign_second) / whole
-        drift_s = theirs.duration_s * sign_second - ce * ours.duration_s * sign_first
-        variance += (
-            (gain * positive) ** 2 + (gain * negative) ** 2 + (offset * drift_s / whole) ** 2
-        )
-    return 2.0 * math.sqrt(variance)
+        gain = sign * limits.gain * LIMIT_TO_STANDARD
+        errors["gain +", range_A] = gain * share.positive_As
+        errors["gain -", range_A] = -gain * share.negative_As
+        errors["offset", range_A] = sign * limits.offset * LIMIT_TO_STANDARD * share.duration_s
+    return errors
+
+
+def weighed(*parts: tuple[Errors, float]) -> Errors:
+    """The errors of a weighed sum of figures that share their sources."""
+    total: Errors = {}
+    for errors, weight in parts:
+        for source, error in errors.items():
+            total[source] = total.get(source, 0.0) + weight * error
+    return total
+
+
+def expanded(errors: Errors, variance: float) -> float:
+    """Expanded uncertainty (k = 2) out of independent sources and what is random."""
+    return 2.0 * math.sqrt(variance + math.fsum(error * error for error in errors.values()))
 
 
 def accuracy_of(range_value: float, accuracy: Sequence[RangeAccuracy]) -> RangeAccuracy:

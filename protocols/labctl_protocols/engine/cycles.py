@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl_drivers.vocabulary import RangeAccuracy
-from labctl_protocols.engine.account import Account, ce_uncertainty, coulombic_efficiency
+from labctl_protocols.engine.account import (
+    Account,
+    accuracy_of,
+    ce_uncertainty,
+    coulombic_efficiency,
+)
 from labctl_protocols.plan import GroupClass
-
-MOST_CE = 1.005
 
 Emit = Callable[[str, Callable[[], dict[str, object]]], None]
 """Takes an event's kind and how to make its data once the last gap's charge is in."""
@@ -52,7 +55,9 @@ class Cycles:
 
     `number` counts the first halves begun; `done` the complete cycles. `last_first` and
     `last_second` are the halves of the last complete cycle, kept whole because the last gap's
-    charge comes after it; `reference_second` is the half that counts as 100 % of retention.
+    charge comes after it; `reference_second` is the half that counts as 100 % of retention, that
+    of cycle `reference_cycle`, and `retained_second` the last one of which retention tells: of
+    class `cycle`, or of the reference's own group (a reference test between cycles is neither).
     """
 
     first_sign: int | None
@@ -65,6 +70,8 @@ class Cycles:
     last_first: Half | None = None
     last_second: Half | None = None
     reference_second: Half | None = None
+    retained_second: Half | None = None
+    reference_cycle: int | None = None
 
     def open_group(self, scope: Scope) -> None:
         """Begin a group; inside a `total` group nothing is paired one by one."""
@@ -143,7 +150,7 @@ class Cycles:
         scope = self.scopes[-1]
         self._close_half(scope, emit, accuracy)
         if scope.waiting is not None:
-            _tell_half("open", scope, scope.waiting, emit)
+            _tell_half("open", scope, scope.waiting, emit, accuracy)
         counting = self.counting_scope is scope
         self.scopes.pop()
         if scope.pair == "total" and counting and scope.first and scope.second:
@@ -157,10 +164,10 @@ class Cycles:
             return
         if half.sign == self.first_sign:
             if scope.waiting is not None:
-                _tell_half("open", scope, scope.waiting, emit)
+                _tell_half("open", scope, scope.waiting, emit, accuracy)
             scope.waiting = half
         elif scope.waiting is None:
-            _tell_half("lead_in", scope, half, emit)
+            _tell_half("lead_in", scope, half, emit, accuracy)
         else:
             first, scope.waiting = scope.waiting, None
             self._tell_cycle(scope, first, half, first.whole and half.whole, emit, accuracy)
@@ -184,11 +191,12 @@ class Cycles:
                 "class": group_class,
                 "group": label,
                 "complete": whole,
-                "first": half_data(first),
-                "second": half_data(second),
+                "first": {**half_data(first), **trust_data(first, accuracy)},
+                "second": {**half_data(second), **trust_data(second, accuracy)},
                 "ce": ce,
                 "u_ce": u_ce,
-                "flags": [*cycle_flags(second, pair, whole), *gain_flags(ce, u_ce)],
+                **(self._retention_data(second, accuracy) if whole else {}),
+                "flags": cycle_flags(second, pair, whole),
             }
 
         emit("cycle", data)
@@ -198,29 +206,51 @@ class Cycles:
         self.last_first, self.last_second = first, second
         names_it = group_class == "cycle" if self.reference is None else label == self.reference
         if self.reference_second is None and names_it:
-            self.reference_second = second
+            self.reference_second, self.reference_cycle = second, number
+        if self._tells_retention(scope):
+            self.retained_second = second
+
+    def _retention_data(self, second: Half, accuracy: Sequence[RangeAccuracy]) -> dict[str, object]:
+        if self.reference_second is None:
+            return {}
+        whole = self.reference_second.account
+        u_retention = ce_uncertainty(whole, second.account, accuracy)
+        return {
+            "retention": coulombic_efficiency(whole, second.account),
+            # a charge over itself is 1, whatever its errors
+            "u_retention": 0.0 if second is self.reference_second else u_retention,
+            "reference_cycle": self.reference_cycle,
+        }
 
     def live_ce(self) -> float | None:
         """CE of the last cycle; a second half that ended at its voltage is taken as whole."""
-        first, second = self._last_pair()
+        first, second = self._pair_now() or (self.last_first, self.last_second)
         if first is None or second is None:
             return None
         return coulombic_efficiency(first.account, second.account)
 
     def live_retention(self) -> float | None:
         """Charge of the last second half over the reference's; unknown before there are both."""
-        second = self._last_pair()[1]
+        second = self.retained_second
+        pair = self._pair_now()
+        if pair is not None and self._tells_retention(self.counting_scope):
+            second = pair[1]
         if second is None or self.reference_second is None:
             return None
         return coulombic_efficiency(self.reference_second.account, second.account)
 
-    def _last_pair(self) -> tuple[Half | None, Half | None]:
+    def _tells_retention(self, scope: Scope) -> bool:
+        named = self.reference is not None and scope.label == self.reference
+        return named or scope.group_class == "cycle"
+
+    def _pair_now(self) -> tuple[Half, Half] | None:
+        """The cycle that is only waiting for its last gap: its second half ended at the voltage."""
         scope = self.counting_scope if self.scopes else None
         half = None if scope is None else scope.building
         if scope is not None and scope.waiting and half is not None and half.at_voltage:
             if half.sign != self.first_sign and half.whole and scope.waiting.whole:
                 return scope.waiting, half
-        return self.last_first, self.last_second
+        return None
 
 
 def cycle_flags(second: Half, pair: str, whole: bool) -> list[str]:
@@ -231,13 +261,6 @@ def cycle_flags(second: Half, pair: str, whole: bool) -> list[str]:
     if pair == "each" and not second.at_voltage:
         flags.append("not stripped to cut-off" if second.kind == "strip" else "not at cut-off")
     return flags
-
-
-def gain_flags(ce: float | None, u_ce: float | None) -> list[str]:
-    """More came back than went in: a soft short, or a cell that arrived charged (science.md §5)."""
-    if ce is None or u_ce is None or ce - u_ce <= MOST_CE:
-        return []
-    return ["more out than in"]
 
 
 def half_data(half: Half) -> dict[str, object]:
@@ -251,9 +274,38 @@ def half_data(half: Half) -> dict[str, object]:
     }
 
 
-def _tell_half(role: str, scope: Scope, half: Half, emit: Emit) -> None:
+def trust_data(half: Half, accuracy: Sequence[RangeAccuracy]) -> dict[str, object]:
+    """What the uncertainty of sums over several halves is made of.
+
+    Charges by measuring range and polarity with the limits of error there, and the standard
+    uncertainty of what is random in the charge.
+    """
+    ranges = []
+    for range_A, share in half.account.ranges.items():
+        limits = accuracy_of(range_A, accuracy)
+        ranges.append(
+            {
+                "range_A": range_A,
+                "gain": limits.gain,
+                "offset_A": limits.offset,
+                "positive_Ah": share.positive_As / 3600.0,
+                "negative_Ah": share.negative_As / 3600.0,
+                "duration_s": share.duration_s,
+            }
+        )
+    return {"ranges": ranges, "u_random_Ah": half.account.variance_As2**0.5 / 3600.0}
+
+
+def _tell_half(
+    role: str, scope: Scope, half: Half, emit: Emit, accuracy: Sequence[RangeAccuracy]
+) -> None:
     group_class, label = scope.group_class, scope.label
     emit(
         "half",
-        lambda: {"role": role, "class": group_class, "group": label, "half": half_data(half)},
+        lambda: {
+            "role": role,
+            "class": group_class,
+            "group": label,
+            "half": {**half_data(half), **trust_data(half, accuracy)},
+        },
     )

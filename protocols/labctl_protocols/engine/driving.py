@@ -16,6 +16,7 @@ from labctl_protocols.engine.steps import (
     step_guard,
     target_of,
 )
+from labctl_protocols.engine.telling import cycle_teller
 from labctl_protocols.plan import MAIN, Drive, End, Limits, Value
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def drive(engine: Engine) -> bool:
     if not _set_current(engine, step):
         return True
     if state.terminal == MAIN and step.whole:
-        state.cycles.begin_step(step.sign, engine.later, engine.ratings.current_ranges)
+        state.cycles.begin_step(step.sign, cycle_teller(engine), engine.ratings.current_ranges)
     state.phase = "beginning"
     state.open_circuit_V = None
     engine.apply(setpoint_of(engine, step), step_guard(engine, step))

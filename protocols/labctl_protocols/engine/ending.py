@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Reading, Setpoint
-from labctl_protocols.engine import judge
 from labctl_protocols.engine.account import ce_uncertainty, coulombic_efficiency
 from labctl_protocols.engine.cycles import Half, Scope, half_data
+from labctl_protocols.engine.detect import contact, watch
 from labctl_protocols.engine.ends import Progress, Sample, freeze_targets, interpolate
-from labctl_protocols.engine.judge import Over
+from labctl_protocols.engine.judge import Over, starved
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.engine.steps import hold_now, leave_bare, shown, started_data
+from labctl_protocols.engine.telling import cycle_teller
 from labctl_protocols.engine.view import View
 from labctl_protocols.plan import MAIN, Drive
 
@@ -48,18 +49,22 @@ def ended_by(over: Over) -> str:
 
 
 def confirmed(engine: Engine, reading: Reading) -> bool:
-    """After a voltage end with hardly any current: a cell at rest, or a contact that was lost?
+    """After an end with hardly any current: a cell at rest, or a contact that was lost?
 
     True = walk on.
     """
     state = engine.state
+    if state.tripped is not None:
+        _confirm_limit(engine, state.tripped, reading)
+        return False
     step = state.step
     if step is None:
         raise RuntimeError("no step is being confirmed")
-    if judge.contact_lost(reading):
-        contact_loss(engine, "the current broke down, and at rest there is no cell to be seen")
-        return False
-    engine.tell("note", {"text": "voltage end confirmed at rest", "voltage_V": reading.voltage_V})
+    if contact.nothing_there(reading):
+        if contact_loss(engine, "the current broke down, and at rest there is no cell to be seen"):
+            return False
+    text = f"{state.ended} end confirmed at rest"
+    engine.tell("note", {"text": text, "voltage_V": reading.voltage_V})
     leave_bare(engine, step)
     held = _hold_part(engine, step)
     if held is not None and held.set_voltage_V is not None:
@@ -70,11 +75,35 @@ def confirmed(engine: Engine, reading: Reading) -> bool:
     return True
 
 
-def contact_loss(engine: Engine, seen: str) -> None:
-    """Nothing is connected any more: end the run."""
-    text = f"contact lost: {seen}"
-    engine.tell("detector", {"name": "contact_loss", "text": text})
-    engine.stop("detector", text)
+def contact_loss(engine: Engine, seen: str) -> bool:
+    """Nothing is connected any more; True = the run ends with it."""
+    return watch.tell(engine, "contact_loss", f"contact lost: {seen}")
+
+
+def at_limit(
+    engine: Engine, step: StepState, reading: Reading, tripped: dict[str, str | float]
+) -> None:
+    """A limit was crossed: end the run.
+
+    With hardly any current a lost contact looks the same: to rest at once, and look at the cell.
+    """
+    state = engine.state
+    if tripped["quantity"] != "voltage" or not starved(reading, step.set_current_A):
+        engine.tell("limit", tripped)
+        engine.stop("limit", str(tripped["text"]))
+        return
+    _interrupt(engine, step)
+    state.step, state.phase, state.tripped = None, "confirming", tripped
+    engine.apply(Setpoint("rest"))
+
+
+def _confirm_limit(engine: Engine, tripped: dict[str, str | float], reading: Reading) -> None:
+    engine.state.tripped = None
+    text = str(tripped["text"])
+    if contact.nothing_there(reading) and contact_loss(engine, f"{text} without a current"):
+        return
+    engine.tell("limit", tripped)
+    engine.stop("limit", text)
 
 
 def _go_over(engine: Engine, step: StepState, now: Sample) -> None:
@@ -108,6 +137,7 @@ def _hold_part(engine: Engine, step: StepState) -> StepState | None:
         metal=step.metal,
         supply=step.supply,
         whole=step.whole,
+        stale=step.stale,
         set_current_A=step.set_current_A,
         set_voltage_V=step.set_voltage_V,
     )
@@ -122,6 +152,7 @@ def close_step(engine: Engine, over: Over, progress: Progress) -> None:
     node = view.node
     word = ended_by(over)
     state.ended = word
+    watch.on_step_over(engine, word)
     at_voltage = word == "voltage" or step.type == "then_hold"
     whole = step.whole and word != "skipped"
     _enter(engine, step, None if step.type == "hold" else at_voltage, whole)
@@ -179,7 +210,7 @@ def _enter(engine: Engine, step: StepState, at_voltage: bool | None, whole: bool
         return
     sign = step.sign or (1 if step.account.charge_As >= 0 else -1)
     if not step.sign:
-        state.cycles.begin_step(sign, engine.later, engine.ratings.current_ranges)
+        state.cycles.begin_step(sign, cycle_teller(engine), engine.ratings.current_ranges)
     state.last_sign = sign
     kind = _half_kind(engine, step, sign)
     receivers = state.cycles.enter_step(step.account, sign, kind, at_voltage, whole)
@@ -276,7 +307,7 @@ def close_scope(engine: Engine, whole: bool = True) -> None:
     accuracy = engine.ratings.current_ranges
     cycles = engine.state.cycles
     cycles.scopes[-1].whole = cycles.scopes[-1].whole and whole
-    scope = cycles.close_group(engine.later, accuracy)
+    scope = cycles.close_group(cycle_teller(engine), accuracy)
     if scope.label is None:
         return
     engine.state.lasts[scope.label] = {

@@ -17,6 +17,7 @@ from labctl_protocols.decisions import (
     Heard,
     Operator,
     Outcome,
+    Revision,
     Row,
     Safe,
     Safed,
@@ -24,16 +25,31 @@ from labctl_protocols.decisions import (
     Unsafe,
     Waited,
 )
-from labctl_protocols.engine import charge, connect, driving, ending, judge, moving, operator, steps
+from labctl_protocols.engine import (
+    charge,
+    connect,
+    driving,
+    ending,
+    judge,
+    looking,
+    moving,
+    operator,
+    steps,
+    waking,
+)
 from labctl_protocols.engine.account import Account
-from labctl_protocols.engine.ends import Progress
+from labctl_protocols.engine.detect import watch
+from labctl_protocols.engine.detect.seen import Seen
+from labctl_protocols.engine.ends import Progress, Sample
+from labctl_protocols.engine.judge import Errors
 from labctl_protocols.engine.names import RunNames
-from labctl_protocols.engine.sampling import LastRow, is_recorded, next_reading
+from labctl_protocols.engine.revision import revise
+from labctl_protocols.engine.sampling import LastRow, is_recorded
 from labctl_protocols.engine.state import RunState, StepState, fresh_state, row_of
 from labctl_protocols.engine.view import View, enclosing_limits, view_of
 from labctl_protocols.engine.walk import ROOT, Frame, nodes_by_id
 from labctl_protocols.engine.walking import walk_on
-from labctl_protocols.plan import MAIN, Limits, Node, Plan, Sweep
+from labctl_protocols.plan import MAIN, Limits, Node, Plan
 
 REST = Setpoint("rest")
 
@@ -60,12 +76,14 @@ class Engine:
         self._ratings = {MAIN: ratings, **(others or {})}
         self._pending: list[tuple[str, Callable[[], dict[str, object]]]] = []
         self._view: View | None = None
-        self._viewed = 0
+        self._viewed: tuple[Plan, int] | None = None
         self._drives_next = False
         self._events: list[Event] = []
         self._rows: list[Row] = []
         self._commands: list[Command] = []
         self._stopping: tuple[Outcome, str] = ("completed", "end of the protocol")
+        self._halted: str | None = None
+        self.seen: Seen | None = None
 
     def begin(self, time_s: float) -> Answer:
         """Start the run: rest first, so that the cell is seen before anything drives it."""
@@ -90,7 +108,7 @@ class Engine:
                 if self.state.phase in ("switching", "opening"):
                     return self._on_opened(heard)
                 return self._on_off(heard)
-            case Operator(time_s):
+            case Operator(time_s) | Revision(time_s):
                 return self._on_operator(heard)
             case Waited(time_s):
                 self.state.now_s = max(self.state.now_s, time_s)
@@ -127,9 +145,11 @@ class Engine:
             operator.is_off(self)
         return self._answer(None, boundary=True)
 
-    def _on_operator(self, said: Operator) -> Answer:
+    def _on_operator(self, said: Operator | Revision) -> Answer:
         self.state.now_s = max(self.state.now_s, said.time_s)
-        if operator.heard(self, said):
+        if isinstance(said, Revision):
+            revise(self, said)
+        elif operator.heard(self, said):
             walk_on(self)
         # whoever was waiting for a reading has one now, which is never wrong
         return self._answer(said.time_s, boundary=True)
@@ -148,12 +168,11 @@ class Engine:
             return self._answer(None)
         charge.integrate(self, reading)
         if state.phase == "start":
-            self._first_look(reading)
+            if looking.is_the_cell(self, reading):
+                walk_on(self)
         elif state.phase == "open_circuit":
-            state.open_circuit_V = reading.voltage_V
-            if judge.contact_lost(reading):
-                ending.contact_loss(self, "at rest there is no cell to be seen")
-            elif not (driving.drive(self) if self._is_fresh else operator.drive_again(self)):
+            again = operator.drive_again if not self._is_fresh else driving.drive
+            if looking.is_there(self, reading) and not again(self):
                 walk_on(self)
         elif state.phase == "confirming":
             state.open_circuit_V = reading.voltage_V
@@ -168,14 +187,21 @@ class Engine:
         if step is None or now is None:
             raise RuntimeError("a reading came while no step was running")
         if step.type == "rest":
-            self._look_at_rest(reading)
+            looking.at_rest(self, reading)
         view, errors = self.view(step), judge.errors_of(reading, self.ratings)
         tripped = judge.limit_tripped(reading, view.limits, step, errors)
         if tripped is not None:
-            self.tell("limit", tripped)
             self._record(reading, force=True)
-            self.stop("limit", str(tripped["text"]))
+            ending.at_limit(self, step, reading, tripped)
             return self._answer(None)
+        watch.on_reading(self, step, reading, errors)
+        if self._halted is not None:
+            return self._answer(None)
+        return self._go_on_or_end(step, reading, view, now, errors)
+
+    def _go_on_or_end(
+        self, step: StepState, reading: Reading, view: View, now: Sample, errors: Errors
+    ) -> Answer:
         band_V = 2 * errors[0] if view.goes_over else 0.0
         output = self.state.output
         progress = Progress(
@@ -193,26 +219,7 @@ class Engine:
         setpoint = moving.next_setpoint(self, step, reading)
         if setpoint is not None:
             self.adjust(setpoint)
-        wake_s = next_reading(
-            view.record,
-            output.driven,
-            self.ratings.reading_time_s,
-            view.until,
-            progress,
-            (view.limits.high_V, view.limits.low_V) if step.sign else (),
-            self.state.trail_s,
-        )
-        if isinstance(view.node, Sweep):
-            wake_s = min(wake_s, moving.next_stair_s(step, view.node, now.time_s))
-        return self._answer(wake_s)
-
-    def _look_at_rest(self, reading: Reading) -> None:
-        state = self.state
-        if judge.contact_lost(reading):
-            # one such reading may be the output settling: look again before the next drive
-            state.open_circuit_V, state.last_sign = None, 0
-        else:
-            state.open_circuit_V = reading.voltage_V
+        return self._answer(waking.wake_s(self, step, view, progress))
 
     def _on_off(self, heard: Safed | Unsafe) -> Answer:
         state = self.state
@@ -235,17 +242,6 @@ class Engine:
         self.tell("run_ended", {"outcome": outcome, "reason": reason})
         return self._answer(None, boundary=True, ended=outcome, reason=reason)
 
-    def _first_look(self, reading: Reading) -> None:
-        self.state.open_circuit_V = reading.voltage_V
-        window = self.plan.start_V
-        text = judge.not_the_cell(reading, window)
-        if text is not None:
-            self.tell("detector", {"name": "start", "text": text})
-            self.stop("detector", text)
-            return
-        self.tell("note", {"text": "cell found", "voltage_V": reading.voltage_V})
-        walk_on(self)
-
     # ---- answers --------------------------------------------------------------------------
 
     def apply(self, setpoint: Setpoint, guard: Guard | None = None) -> None:
@@ -260,6 +256,7 @@ class Engine:
         if step is None or self.state.phase != "running":
             raise RuntimeError("no step is running that could be adjusted")
         self.state.phase = "adjusting"
+        step.stale = False
         self.receive_gap([step.account], step)
         self.apply(setpoint, steps.step_guard(self, step))
 
@@ -282,7 +279,11 @@ class Engine:
         self._drives_next = False
         self._commands = [Safe()]
 
-    def tell(self, kind: str, data: dict[str, object]) -> None:
+    def halt(self, reason: str) -> None:
+        """A detector wants the run to end; it does once what is being heard has been dealt with."""
+        self._halted = self._halted or reason
+
+    def tell(self, kind: str, data: Mapping[str, object]) -> None:
         """An event now."""
         self._events.append(Event(self.state.now_s - self.state.started_s, kind, data))
 
@@ -292,8 +293,11 @@ class Engine:
 
     def flush(self) -> None:
         """Tell what waited."""
-        for kind, data in self._pending:
-            self.tell(kind, data())
+        for kind, make in self._pending:
+            data = make()
+            if kind == "cycle":
+                watch.on_cycle(self, data)
+            self.tell(kind, data)
         self._pending = []
 
     def receive_gap(self, accounts: list[Account], step: StepState | None) -> None:
@@ -308,6 +312,8 @@ class Engine:
         ended: Outcome | None = None,
         reason: str = "",
     ) -> Answer:
+        if self._halted is not None:
+            self.stop("detector", self._halted)
         waits = self.state.phase in ("asking", "paused") and not self._commands
         if waits:
             wake_at = self.state.deadline_s
@@ -341,8 +347,8 @@ class Engine:
 
     def view(self, step: StepState) -> View:
         """The plan's side of this step; worked out once, nothing around it changes meanwhile."""
-        if self._viewed != step.count or self._view is None:
-            self._viewed = step.count
+        if self._view is None or self._viewed != (self.plan, step.count):
+            self._viewed = self.plan, step.count
             self._view = view_of(self.plan, self.nodes, self.state.frames, step)
         return self._view
 

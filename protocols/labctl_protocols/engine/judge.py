@@ -6,12 +6,13 @@ from typing import Literal
 
 from labctl_drivers.vocabulary import Ratings, Reading
 from labctl_protocols.engine.account import accuracy_of
+from labctl_protocols.engine.detect.contact import LOST_CURRENT
 from labctl_protocols.engine.ends import Crossing, Progress, first_crossing
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.plan import End, Limits, Names
 
-LOST_CURRENT = 0.5
-"""Below this share of the set current a voltage end may as well be a lost contact."""
+Errors = tuple[float, float]
+"""The maker's limits of error of a reading: (V, A)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Over:
 SKIPPED = Over(None, "skipped by the operator", word="skipped")
 
 
-def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:
-    """The maker's limits of error of this reading: (V, A)."""
+def errors_of(reading: Reading, ratings: Ratings) -> Errors:
+    """The maker's limits of error of this reading."""
     volt = accuracy_of(reading.voltage_range_V, ratings.voltage_ranges)
     ampere = accuracy_of(reading.current_range_A, ratings.current_ranges)
     return (
@@ -39,8 +40,8 @@ def errors_of(reading: Reading, ratings: Ratings) -> tuple[float, float]:
 
 
 def limit_tripped(
-    reading: Reading, limits: Limits, step: StepState, errors: tuple[float, float]
-) -> dict[str, object] | None:
+    reading: Reading, limits: Limits, step: StepState, errors: Errors
+) -> dict[str, str | float] | None:
     """The limit that this reading crosses, as the event's data; None when all is well.
 
     A voltage limit trips only when the current drives the cell further out; also when the
@@ -70,7 +71,7 @@ def inside(voltage_V: float, limits: Limits) -> bool:
     return low and (limits.high_V is None or voltage_V <= limits.high_V)
 
 
-def beyond_limit(voltage_V: float, sign: int, limits: Limits) -> dict[str, object] | None:
+def beyond_limit(voltage_V: float, sign: int, limits: Limits) -> dict[str, str | float] | None:
     """The limit that a cell at rest already lies beyond, in the direction of the next drive."""
     if sign > 0 and limits.high_V is not None and voltage_V > limits.high_V:
         return _trip("voltage", voltage_V, limits.high_V, "V")
@@ -79,22 +80,9 @@ def beyond_limit(voltage_V: float, sign: int, limits: Limits) -> dict[str, objec
     return None
 
 
-def _trip(quantity: str, value: float, limit: float, unit: str) -> dict[str, object]:
+def _trip(quantity: str, value: float, limit: float, unit: str) -> dict[str, str | float]:
     text = f"{quantity} {value:.6g} {unit} crosses the limit {limit:.6g} {unit}"
     return {"quantity": quantity, "value": value, "limit": limit, "text": text}
-
-
-def not_the_cell(reading: Reading, window: tuple[float, float] | None) -> str | None:
-    """Why this is not a cell that the protocol may drive; None when it is."""
-    voltage = reading.voltage_V
-    if reading.regulating == "voltage":
-        return f"no cell: at rest the voltage runs to the instrument's compliance ({voltage:.4g} V)"
-    if window is not None and not window[0] <= voltage <= window[1]:
-        return (
-            f"open-circuit voltage {voltage:.4g} V is outside the start window "
-            f"{window[0]:.4g} V .. {window[1]:.4g} V: wrong polarity, wrong cell or no cell"
-        )
-    return None
 
 
 def step_over(
@@ -103,7 +91,7 @@ def step_over(
     until: Sequence[End],
     progress: Progress,
     names: Names,
-    errors: tuple[float, float],
+    errors: Errors,
 ) -> Over | None:
     """Whether the step ends with this reading, and why."""
     if step.skip:
@@ -115,12 +103,17 @@ def step_over(
     )
     if crossing is None:
         return None
-    starved = (
-        crossing.end.kind == "voltage"
-        and step.set_current_A is not None
-        and abs(reading.current_A) < LOST_CURRENT * abs(step.set_current_A)
-    )
-    return Over(crossing, crossing.end.text, confirm=starved)
+    expected_A = None
+    if crossing.end.kind == "voltage":
+        expected_A = step.set_current_A
+    elif crossing.end.kind == "current":
+        expected_A = step.targets[crossing.index]
+    return Over(crossing, crossing.end.text, confirm=starved(reading, expected_A))
+
+
+def starved(reading: Reading, expected_A: float | None) -> bool:
+    """Whether so little current flows that the contact may as well be lost."""
+    return expected_A is not None and abs(reading.current_A) < LOST_CURRENT * abs(expected_A)
 
 
 def held_at_target(
@@ -140,11 +133,6 @@ def held_at_target(
         if end.kind == "voltage" and end.held is None and progress.targets[index] == target:
             return Crossing(index, end, 1.0)
     return None
-
-
-def contact_lost(reading: Reading) -> bool:
-    """Whether an output at rest shows no cell: its voltage runs to the compliance."""
-    return reading.regulating == "voltage"
 
 
 def narrower(one: Limits, other: Limits) -> Limits:

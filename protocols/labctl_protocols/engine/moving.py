@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Reading, Setpoint
 from labctl_protocols.engine.state import StepState
+from labctl_protocols.engine.steps import setpoint_of
 from labctl_protocols.plan import Control, Drive, Sweep
 from labctl_protocols.staircase import voltage_at
 
@@ -37,11 +38,14 @@ def next_setpoint(engine: Engine, step: StepState, reading: Reading) -> Setpoint
     Ends the run where there is none within the limits.
     """
     node = engine.view(step).node
+    moved: Setpoint | None = None
     if isinstance(node, Sweep):
-        return _next_stair(engine, step, node, reading.time_s)
-    if isinstance(node, Drive) and node.control != "current" and step.set_current_A:
-        return _next_current(engine, step, node, reading)
-    return None
+        moved = _next_stair(engine, step, node, reading.time_s)
+    elif isinstance(node, Drive) and node.control != "current" and step.set_current_A:
+        moved = _next_current(engine, step, node, reading)
+    if moved is None and step.stale and engine.state.phase == "running":
+        moved = setpoint_of(engine, step)
+    return moved
 
 
 def _next_current(

@@ -8,6 +8,7 @@ from labctl_drivers.vocabulary import Reading
 from labctl_protocols.decisions import Row
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.cycles import Cycles
+from labctl_protocols.engine.detect.memory import Memory
 from labctl_protocols.engine.ends import Sample
 from labctl_protocols.engine.ledger import MetalLedger
 from labctl_protocols.engine.sampling import LastRow
@@ -42,7 +43,8 @@ class StepState:
 
     `metal` and `supply` are the current's sign that plates the collector and that brings metal
     from another electrode, 0 where its charge does not count so. `elapsed_s` is what had passed
-    when it was last paused, `whole` False once it was; `skip`: it ends with the next reading.
+    when it was last paused, `whole` False once it was; `skip`: it ends with the next reading;
+    `stale`: its output does not yet know of a revision.
     `control_value` is its power or resistance, `corners` a sweep's voltages, its start first.
     """
 
@@ -57,6 +59,7 @@ class StepState:
     elapsed_s: float = 0.0
     whole: bool = True
     skip: bool = False
+    stale: bool = False
     control_value: float = 0.0
     corners: list[float] = field(default_factory=list)
     set_current_A: float | None = None
@@ -109,7 +112,8 @@ class RunState:
     says so of any command. `open_circuit_V` is the cell's voltage at rest if nothing has driven it
     since; `last_sign` the direction of the last drive, 0 where the cell must be looked at first.
     `terminal` is the one that is connected or, while `off`, was last; `pending` the node that waits
-    for the operator or for another terminal, `paused` the phase that goes on after a pause.
+    for the operator or for another terminal, `paused` the phase that goes on after a pause;
+    `tripped` the limit that ended a step with hardly any current, until the cell has been seen.
     """
 
     started_s: float
@@ -138,19 +142,22 @@ class RunState:
     deadline_s: float | None = None
     paused: Phase | None = None
     before_pause: Sample | None = None
+    tripped: dict[str, str | float] | None = None
+    detect: Memory = field(default_factory=Memory)
 
 
 def fresh_state(plan: Plan) -> RunState:
     """The state of a run that has not begun."""
     nominal = None if plan.nominal_Ah is None else plan.nominal_Ah * 3600.0
     inventory = None if plan.inventory_Ah is None else plan.inventory_Ah * 3600.0
+    on_collector = plan.preplated_Ah * 3600.0 if plan.kind == "half" else 0.0
     first_sign: int | None = plan.plate_sign if plan.first == "plate" else None
     if first_sign is None and plan.kind != "symmetric":
         first_sign = 1 if plan.first == "charge" else -1
     return RunState(
         started_s=0.0,
         now_s=0.0,
-        ledger=MetalLedger(nominal, inventory),
+        ledger=MetalLedger(nominal, inventory, Account(charge_As=on_collector)),
         cycles=Cycles(first_sign, plan.reference),
     )
 

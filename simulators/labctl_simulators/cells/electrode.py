@@ -7,9 +7,10 @@ other without a jump, and within each the equations are solved exactly for a con
 step may be as long as the caller likes. Sources: science.md §6.
 """
 
-from dataclasses import dataclass
 from math import asinh, exp, expm1, inf, log
 from typing import Self
+
+from labctl_simulators.cells.electrode_make import ElectrodeMake
 
 FARADAY_C_MOL = 96485.33212
 GAS_J_MOL_K = 8.314462618
@@ -25,37 +26,6 @@ HORIZON_V = 2.5e-4
 SLOW_mA_cm2 = 0.1
 RESTS_BELOW_mA_cm2 = 1e-6
 RECOVERY_HORIZON_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class ElectrodeMake:
-    """What an electrode is made of; everything per cm² of its area."""
-
-    electrons: int
-    area_cm2: float
-    exchange_mA_cm2: float
-    nucleation_V: float
-    nucleation_mAh_cm2: float
-    diffusion_ohm_cm2: float
-    diffusion_s: float
-    growth_ohm_cm2_per_mAh: float
-    activation_kJ_mol: float
-    double_layer_uF_cm2: float
-    film_mAh_cm2: float
-    fresh_V: float
-    stripped_rest_V: float
-    collector_oxidises_V: float
-    ce: float
-    ce_first: float
-    ce_settles_cycles: float
-    dead_fraction: float
-    fixed_loss_mAh_cm2: float
-    self_discharge_per_h: float
-    corrosion_mA_cm2: float
-    corrosion_first_mA_cm2: float
-    corrosion_settles_cycles: float
-    recovery_per_h: float
-    metal_Ah: float
 
 
 class Electrode:
@@ -190,7 +160,7 @@ class Electrode:
         left_s = dt_s
         while left_s > 0.0:
             if self.bare:
-                left_s -= self._move_surface(left_s, current_A, slope_S)
+                left_s -= self._move_bare(left_s, current_A, slope_S)
             else:
                 left_s -= self._move_metal(left_s, current_A)
         self._lag_A = current_A + (self._lag_A - current_A) * exp(-dt_s / self._make.diffusion_s)
@@ -198,7 +168,7 @@ class Electrode:
     def horizon_s(self, current_A: float) -> float:
         """For how long the potential will surely move by less than 1 mV at this current."""
         if self.bare:
-            pull_A = abs(current_A + self._leak_A())
+            pull_A = abs(current_A - self._eaten_A(current_A) + self._leak_A())
             longest_s = HORIZON_V * self._capacity_F / (pull_A + 1e-18)
             return min(longest_s, RECOVERY_HORIZON_S) if self._recovery_per_s > 0.0 else longest_s
         longest_s = 600.0
@@ -227,6 +197,28 @@ class Electrode:
         """What the bare surface itself draws on its way to its rest potential."""
         return self._capacity_F / REST_S * (self._surface_V - self._rest_V)
 
+    def _gain_A(self, current_A: float) -> float:
+        """Metal that a current leaves, before self-discharge."""
+        kept_A = current_A * self._yield if current_A > 0.0 else current_A
+        return kept_A - self._corrosion_A
+
+    def _eaten_A(self, current_A: float) -> float:
+        """What corrosion takes of a current that would plate on the bare collector."""
+        if current_A <= 0.0 or self._corrosion_A <= 0.0:
+            return 0.0
+        if self._gain_A(current_A) <= 0.0:
+            return current_A
+        return self._corrosion_A / self._yield
+
+    def _move_bare(self, left_s: float, current_A: float, slope_S: float) -> float:
+        """As the surface moves; what corrosion eats plates and is gone, and does not move it."""
+        eaten_A = self._eaten_A(current_A)
+        used_s = self._move_surface(left_s, current_A - eaten_A, slope_S)
+        eaten_Ah = eaten_A * used_s / 3600.0
+        self.plated_Ah += eaten_Ah
+        self.corroded_Ah += eaten_Ah
+        return used_s
+
     def _move_surface(self, left_s: float, current_A: float, slope_S: float) -> float:
         """Charge or discharge the bare surface up to its next edge; gives the time used.
 
@@ -250,8 +242,9 @@ class Electrode:
         after_V = before_V + reach_V * expm1(-rate_per_s * left_s)
         used_s = left_s
         if pull_A > 0.0 and after_V < edge_V:
-            used_s = -log(1.0 - (before_V - edge_V) / reach_V) / rate_per_s
-            used_s = min(left_s, used_s)
+            part = (before_V - edge_V) / reach_V
+            # a part of 1 is an edge just where the surface would settle: it is reached, but late
+            used_s = min(left_s, -log(1.0 - part) / rate_per_s) if part < 1.0 else left_s
             after_V = edge_V
         self._book_surface(before_V, after_V, used_s, current_A, slope_S, capacity_F)
         return used_s
@@ -321,20 +314,18 @@ class Electrode:
         if current_A > 0.0 and self._stripped_since_Ah > 0.0:
             self._begin_plating()
         before_Ah, least_Ah = self.metal_Ah, BARE_BELOW * self._depletion_Ah
-        if current_A <= 0.0 and before_Ah <= least_Ah:
+        gain_A = self._gain_A(current_A)
+        may_end = current_A <= 0.0 or gain_A < 0.0
+        if may_end and before_Ah <= least_Ah:
             self._uncover(current_A)
             return 0.0
-        gain_A = current_A * self._yield if current_A > 0.0 else current_A
-        gain_A -= self._corrosion_A
         used_s = left_s
         after_Ah = self._metal_after(used_s, gain_A)
-        if after_Ah < least_Ah and current_A <= 0.0:
+        if may_end and after_Ah < least_Ah:
             used_s = min(left_s, self._time_to_metal(least_Ah, gain_A))
             after_Ah = least_Ah
-        elif gain_A < 0.0:
-            after_Ah = max(after_Ah, min(before_Ah, least_Ah))
         self._book_metal(before_Ah, after_Ah, current_A * used_s / 3600.0)
-        if current_A <= 0.0 and after_Ah <= least_Ah:
+        if may_end and after_Ah <= least_Ah:
             self._uncover(current_A)
         return used_s
 

@@ -6,7 +6,8 @@ from math import exp
 from random import Random
 
 from labctl_simulators.cells.cathodes import FRESH, parse_cathode
-from labctl_simulators.cells.electrode import Electrode, ElectrodeMake
+from labctl_simulators.cells.electrode import Electrode
+from labctl_simulators.cells.electrode_make import ElectrodeMake
 from labctl_simulators.cells.opposite import Cathode, Facing
 from labctl_simulators.cells.parameters import Known, chosen
 from labctl_simulators.cells.plating import ZERO_CELSIUS_K, Body, PlatingCell

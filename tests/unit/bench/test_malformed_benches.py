@@ -98,6 +98,19 @@ TABLE = [
     Row("username", "username: u, ", "", "3:31"),
     Row("prefix", "prefix: lab", "prefix: lab/#", "3:72"),
     Row("prefix", "prefix: lab", "prefix: lab//x", "3:72"),
+    Row(
+        "shares",
+        "{model: na-half, serve: tcp, port: 5025, parameters: {ce: 0.9}, seed: 1}",
+        "{shares: three}",
+        "8:24",
+    ),
+    Row("shared-terminal", "::24::INSTR\n", "::24::INSTR\n    simulate: {shares: smu}\n", "13:24"),
+    Row(
+        "shared-cell",
+        "::24::INSTR\n",
+        "::24::INSTR\n    simulate: {terminal: supply, shares: smu, cell: na-cu-half}\n",
+        "13:47",
+    ),
 ]
 RULES = sorted({row.rule for row in TABLE})
 

@@ -119,13 +119,22 @@ def test_first_deposit_may_have_a_yield_of_its_own() -> None:
     ),
     metal=st.sampled_from(METALS),
     preplated_Ah=st.sampled_from([0.0, 1e-4, 2e-3]),
-    given_ce=st.booleans(),
+    parameters=st.sampled_from(
+        [
+            {},
+            {"ce": 0.9},
+            {"dead_fraction": 1.0, "recovery_per_h": 0.5},
+            {"corrosion_first_mA_cm2": 3.0, "corrosion_mA_cm2": 0.5},
+        ]
+    ),
 )
 def test_every_charge_is_accounted_for(
-    program: list[tuple[float, float]], metal: MetalName, preplated_Ah: float, given_ce: bool
+    program: list[tuple[float, float]],
+    metal: MetalName,
+    preplated_Ah: float,
+    parameters: Mapping[str, float],
 ) -> None:
     size = CellSize("half", metal, preplated_Ah=preplated_Ah)
-    parameters: Mapping[str, float] = {"ce": 0.9} if given_ce else {}
     cell = half(size, parameters, 3)
     passed_Ah = 0.0
     for current_A, dt_s in program:
@@ -250,6 +259,29 @@ def test_seed_makes_the_cell_and_two_of_a_kind_are_equal() -> None:
 
     assert trace(1) == trace(1)
     assert trace(1) != trace(2)
+
+
+def test_the_account_of_a_symmetric_cell_is_its_positive_electrodes() -> None:
+    """A negative current plates on it, as in a half cell; what a short passes is not in it."""
+    size, ohm = CellSize("symmetric", "Na"), 1000.0
+    for short_S in (0.0, 1.0 / ohm):
+        cell = symmetric(size, {"ce": 0.95, "soft_short_S": short_S}, 0)
+        terminals, passed_V_s = Terminals(cell), 0.0
+        for current_A in (-1e-3, 1e-3):
+            terminals.connect(Source("current", current_A, 5.0), terminals.now)
+            for _ in range(360):
+                before_V = terminals.state().voltage_V
+                terminals.advance(terminals.now + 10.0)
+                passed_V_s += 5.0 * abs(before_V + terminals.state().voltage_V)
+        ledger = cell.ledger()
+        through_short_Ah = passed_V_s * short_S / 3600.0
+        both_Ah = ledger.plated_Ah + ledger.stripped_Ah
+        # the sum is off by what the voltage bends within 10 s
+        wrong_Ah = 1e-3 * through_short_Ah + 1e-12
+        assert both_Ah == pytest.approx(2e-3 - through_short_Ah, abs=wrong_Ah)
+        assert ledger.plated_Ah == pytest.approx(ledger.stripped_Ah, rel=1e-2)
+        assert ledger.lost_Ah == pytest.approx(0.05 * ledger.plated_Ah, rel=1e-12)
+        assert (through_short_Ah > 3e-5) == (short_S > 0.0)
 
 
 def test_self_discharge_and_corrosion_eat_the_deposit_and_uncover_the_collector() -> None:

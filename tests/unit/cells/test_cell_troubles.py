@@ -213,6 +213,23 @@ def test_zinc_is_gone_in_minutes_on_bare_copper_and_in_hours_on_a_seasoned_one()
     assert 3.0 < lasted_h[-1] < 4.0
 
 
+@pytest.mark.parametrize("offset_A", [0.0, -1e-9, 1e-9, -2e-6])
+def test_an_instruments_offset_does_not_keep_corroding_zinc_alive(offset_A: float) -> None:
+    """Real rests pass a little current; what plates by it is eaten like the rest."""
+    cell = half(CellSize("half", "Zn"), {"ce": 1.0, "corrosion_mA_cm2": 0.6}, 0)
+    terminals = plating(cell, 10e-3 * AREA_cm2)
+    terminals.advance(36.0)
+    terminals.connect(Source("current", offset_A, 20.0), 36.0)
+    terminals.advance(2.0 * HOUR_S)
+    # a stripping current lifts the surface above its rest: the time constant over the capacity
+    lifted_V = max(0.0, offset_A) * 600.0 / (20e-6 * AREA_cm2)
+    assert terminals.state().voltage_V == pytest.approx(0.6 + lifted_V, abs=2e-3)
+    ledger = cell.ledger()
+    assert ledger.lost_Ah == pytest.approx(ledger.plated_Ah - ledger.stripped_Ah, abs=2e-9)
+    plated_Ah = 0.1e-3 * AREA_cm2 + max(0.0, -offset_A) * (2.0 * HOUR_S - 36.0) / HOUR_S
+    assert ledger.plated_Ah == pytest.approx(plated_Ah, rel=2e-3)
+
+
 def test_self_discharge_of_a_full_cell_loses_what_it_should() -> None:
     cell = anode_free(
         CellSize("anode-free", "Na", capacity_Ah=2e-3),

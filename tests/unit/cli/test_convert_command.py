@@ -54,6 +54,43 @@ def test_a_converted_file_passes_the_check(capsys: pytest.CaptureFixture[str]) -
     assert run_command(["check", "cycling.yaml", "--cell", "lfp-graphite"]) == 0
 
 
+def test_a_spectrum_is_converted_and_the_check_tells_who_can_run_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spectrum = {
+        "step": "impedance_spectroscopy",
+        "amplitude_V": 0.01,
+        "start_frequency_Hz": 1e5,
+        "end_frequency_Hz": 0.1,
+    }
+    method = {"record": {"time_s": 10}, "method": [spectrum]}
+    Path("eis.json").write_text(json.dumps(method), encoding="utf-8")
+    assert run_command(["convert", "eis.json", "-o", "eis.yaml", "--cell", "lfp-graphite"]) == 0
+    captured = capsys.readouterr()
+    note = (
+        "running `impedance` needs an instrument that measures it: `labctl check` with --bench and "
+        "--channel tells whether yours does"
+    )
+    assert captured.err == f"labctl: note: {note}\n"
+    assert f"\n# {note}\n" in Path("eis.yaml").read_text(encoding="utf-8")
+    assert run_command(["check", "eis.yaml", "--cell", "lfp-graphite"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("eis.yaml:6:5: the instrument on this channel measures no impedance")
+
+
+def test_a_power_and_other_detectors_do_not_go_out(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "name: x\ndetectors: {hard_short: flag}\nsteps:\n  - charge: 1 W until 1 h\n"
+    Path("power.yaml").write_text(text, encoding="utf-8")
+    arguments = ["export", "power.yaml", "--cell", "lfp-graphite", "--to", "unicycler"]
+    assert run_command([*arguments, "-o", "out.json"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("power.yaml:1:1: unicycler has no `detectors`: hard_short: flag would")
+    assert second.startswith("power.yaml:4:5: unicycler cannot say `charge: 1 W until 1 h`: it con")
+    assert run_command([*arguments, "--without", "detectors", "-o", "out.json"]) == 2
+    assert capsys.readouterr().err.splitlines() == [second]
+    assert not Path("out.json").exists()
+
+
 def test_without_a_file_it_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["convert", "cycling.json", "--cell", "lfp-graphite"]) == 0
     assert capsys.readouterr().out == YAML

@@ -1,15 +1,16 @@
 """PyBaMM's strings: each against YAML and figures worked out by hand; what it traps is refused."""
 
 import json
+import re
 
 import pytest
-from helpers.converting import BIG, Leaf, leaves, refusals, steps_of, yaml_unchecked
+from helpers.converting import BIG, Leaf, leaves, refusals, same, steps_of
 
 from labctl.convert import convert_text
 
 H = 3600.0
-# string, the step's YAML, and for the 5 Ah cell: signed A, V held, ends in SI
-STRINGS = [
+# string, the step's YAML, and for the 5 Ah cell: signed A, V held, ends in SI, signed W, signed ohm
+FIFTEEN = [
     ("Discharge at 1C for 0.5 hours", "discharge: 1C until 30 min",
      Leaf("discharge", -5.0, None, {"time": 1800.0})),
     ("Discharge at C/20 for 0.5 hours", "discharge: C/20 until 30 min",
@@ -20,9 +21,12 @@ STRINGS = [
      Leaf("discharge", -1.0, None, {"time": 1800.0})),
     ("Charge at 200 mA for 45 minutes", "charge: 200 mA until 45 min",
      Leaf("charge", 0.2, None, {"time": 2700.0})),
-    ("Discharge at 1W for 0.5 hours", "discharge: 1 W until 30 min", "power"),
-    ("Charge at 200mW for 45 minutes", "charge: 200 mW until 45 min", "power"),
-    ("Discharge at 4 Ohm for 20 seconds", "discharge: 4 ohm until 20 s", "resistance"),
+    ("Discharge at 1W for 0.5 hours", "discharge: 1 W until 30 min",
+     Leaf("discharge", None, None, {"time": 1800.0}, watts=-1.0)),
+    ("Charge at 200mW for 45 minutes", "charge: 200 mW until 45 min",
+     Leaf("charge", None, None, {"time": 2700.0}, watts=0.2)),
+    ("Discharge at 4 Ohm for 20 seconds", "discharge: 4 ohm until 20 s",
+     Leaf("discharge", None, None, {"time": 20.0}, ohms=-4.0)),
     ("Rest for 10 minutes", "rest: 10 min", Leaf("rest", 0.0, None, {"time": 600.0})),
     ("Hold at 1V for 20 seconds", "hold: 1 V until 20 s",
      Leaf("hold", None, 1.0, {"time": 20.0})),
@@ -36,6 +40,12 @@ STRINGS = [
      Leaf("discharge", -5.0 / 3, None, {"voltage": 2.5, "time": 7200.0})),
     ("Discharge at C/10 for 10 hours or until 3.3 V", "discharge: C/10 until 3.3 V or 10 h",
      Leaf("discharge", -0.5, None, {"voltage": 3.3, "time": 36000.0})),
+]  # fmt: skip
+MORE = [
+    ("Charge at 1 W until 4.1 V", "charge: 1 W until 4.1 V",
+     Leaf("charge", None, None, {"voltage": 4.1}, watts=1.0)),
+    ("Discharge at 2.5 ohm until 0.0 V or for 1 h", "discharge: 2.5 ohm until 0 V or 1 h",
+     Leaf("discharge", None, None, {"voltage": 0.0, "time": H}, ohms=-2.5)),
     # 0 V is a voltage like any other
     ("Discharge at 0.1 mA until 0 V", "discharge: 0.1 mA until 0 V",
      Leaf("discharge", -1e-4, None, {"voltage": 0.0})),
@@ -61,26 +71,38 @@ STRINGS = [
 ]  # fmt: skip
 
 
-def same(found: Leaf, wanted: Leaf) -> None:
-    assert found.verb == wanted.verb
-    assert found.amperes == pytest.approx(wanted.amperes)
-    assert found.volts == pytest.approx(wanted.volts)
-    assert found.ends == pytest.approx(wanted.ends)
+STRINGS = [*FIFTEEN, *MORE]
+
+
+def test_the_fifteen_have_every_verb_and_every_unit_of_pybamm() -> None:
+    """peers.md 2a: Charge Discharge Rest Hold; A mA W mW V Ohm C C/n; s min h; until, or until."""
+    strings = [string for string, _, _ in FIFTEEN]
+    assert len(set(strings)) == 15
+    assert {string.split()[0] for string in strings} == {"Charge", "Discharge", "Rest", "Hold"}
+    units = {re.split(r" at (?:[0-9.]+ ?)?", string)[-1].split()[0] for string in strings[:8]}
+    assert units == {"C", "C/20", "A", "mA", "W", "mW", "Ohm"}
+    text = " ".join(strings)
+    assert all(f" {word}" in text for word in ("seconds", "minutes", "hours", "or until", "until"))
 
 
 @pytest.mark.parametrize(("string", "step", "wanted"), STRINGS, ids=[row[0] for row in STRINGS])
-def test_each_string_has_its_step(string: str, step: str, wanted: Leaf | str) -> None:
-    text = json.dumps([string])
-    assert steps_of(yaml_unchecked(text)) == f"- {step}"
-    if isinstance(wanted, Leaf):
-        made = convert_text(text, "f.json", cell=BIG)
-        assert made.plan is not None
-        (found,) = leaves(made.plan)
-        same(found, wanted)
-        return
-    # the language has the step; where the checker does not take it yet, that is told in place
-    lines = refusals(text)
-    assert lines in ([], [f"f.json:1:2: `{step}`: control of {wanted} is not in this version"])
+def test_each_string_has_its_step(string: str, step: str, wanted: Leaf) -> None:
+    made = convert_text(json.dumps([string]), "f.json", cell=BIG)
+    assert steps_of(made.yaml) == f"- {step}"
+    assert made.notes == ()
+    assert made.plan is not None
+    (found,) = leaves(made.plan)
+    same(found, wanted)
+
+
+def test_the_fifteen_make_one_protocol() -> None:
+    made = convert_text(json.dumps([string for string, _, _ in FIFTEEN]), "f.json", cell=BIG)
+    joined = "charge: 1C until 4.1 V then hold until 50 mA"
+    steps = [step for _, step, _ in FIFTEEN]
+    assert steps[10:12] == ["charge: 1C until 4.1 V", "hold: 4.1 V until 50 mA"]
+    assert steps_of(made.yaml).split("\n") == [
+        f"- {step}" for step in [*steps[:10], joined, *steps[12:]]
+    ]
 
 
 def test_a_cycle_that_comes_again_is_a_loop_and_a_hold_continues_its_charge() -> None:
@@ -107,6 +129,8 @@ def test_a_cycle_that_comes_again_is_a_loop_and_a_hold_continues_its_charge() ->
         # a time might end the first part, and the hold comes all the same: two steps
         (["Charge at 1 A for 1 h or until 4 V", "Hold at 4 V for 1 h"],
          "- charge: 1 A until 4 V or 1 h\n- hold: 4 V until 1 h"),
+        (["Charge at 1 W until 4 V", "Hold at 4 V until 5 mA"],
+         "- charge: 1 W until 4 V then hold until 5 mA"),
         (["Charge at 1 A until 4 V", "Hold at 4.1 V for 1 h"],
          "- charge: 1 A until 4 V\n- hold: 4.1 V until 1 h"),
         (["Charge at 1 A until 4 V", "Hold at 4 V for 1 h", "Hold at 4 V for 2 h"],
@@ -168,6 +192,10 @@ def test_text_and_yaml_say_the_same(file: str, text: str, steps: str) -> None:
         (["Charge at 1 A for 1 fortnight"], "`1 fortnight` in"),
         (["Charge at 1 A for -1 h"], "`-1 h` in"),
         (["Run US06 (A)"], "is not a step of PyBaMM"),
+        (["Run US06 (W)"], "is not a step of PyBaMM"),
+        (["Charge at 0 W for 1 h"], "not above zero"),
+        (["Rest for 1 h", "Charge at 4 Ohm for 1 h"],
+         "f.json:1:18: `charge: 4 ohm until 1 h`: `charge` through a resistance, which only"),
         (["Charge at 1 A until 80% SOC"], "`80% SOC` in"),
         (["Charge at 1 A until 4.2 V for 25 oC"], "`4.2 V for 25 oC` in"),
         ([{"string": "Rest for 1 h"}], "[0]: a string such as"),

@@ -1,14 +1,19 @@
 """aurora-unicycler's JSON: steps and loops against YAML and figures worked out by hand."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from helpers.converting import BIG, Leaf, leaves, refusals, steps_of
+from helpers.converting import BIG, Leaf, leaves, refusals, same, steps_of, value
+from helpers.plans import RATINGS
 
 from labctl.convert import convert_text
 from labctl_protocols.cell_record import CellRecord
-from labctl_protocols.plan import Limits
+from labctl_protocols.checker import check
+from labctl_protocols.files import protocol_from_text
+from labctl_protocols.plan import Impedance, Limits, Sweep
+from labctl_protocols.problems import ProtocolError
 
 Json = dict[str, Any]
 REST = {"step": "open_circuit_voltage", "until_time_s": 600}
@@ -59,9 +64,75 @@ def test_each_step(step: Json, yaml: str, wanted: Leaf) -> None:
     assert steps_of(made.yaml) == f"- {yaml}"
     assert made.plan is not None
     (found,) = leaves(made.plan)
-    assert (found.verb, found.volts) == (wanted.verb, wanted.volts)
-    assert found.amperes == pytest.approx(wanted.amperes)
-    assert found.ends == pytest.approx(wanted.ends)
+    same(found, wanted)
+
+
+SCAN = {"step": "voltage_scan", "start_voltage_V": 3, "end_voltage_V": 4.2, "scan_rate_mV_per_s": 1}
+EIS = {
+    "step": "impedance_spectroscopy",
+    "amplitude_V": 0.01,
+    "start_frequency_Hz": 1e5,
+    "end_frequency_Hz": 0.01,
+}
+
+
+@pytest.mark.parametrize(
+    ("step", "yaml", "way", "rate"),
+    [
+        (SCAN, "{from: 3 V, to: 4.2 V, rate: 1 mV/s}", [3.0, 4.2], 1e-3),
+        # 0 V is a voltage like any other, at either end
+        (SCAN | {"start_voltage_V": 1.5, "end_voltage_V": 0.0, "scan_rate_mV_per_s": 0.05},
+         "{from: 1.5 V, to: 0 V, rate: 0.05 mV/s}", [1.5, 0.0], 5e-5),
+        (SCAN | {"start_voltage_V": "0.0", "end_voltage_V": -0.05, "scan_rate_mV_per_s": 1e-4},
+         "{from: 0 V, to: -0.05 V, rate: 0.0001 mV/s}", [0.0, -0.05], 1e-7),
+    ],
+)  # fmt: skip
+def test_a_voltage_scan_is_a_sweep(step: Json, yaml: str, way: list[float], rate: float) -> None:
+    made = convert_text(json.dumps(document(step | {"id": "cv-1"}, step)), "f.json", cell=BIG)
+    assert steps_of(made.yaml) == f"- sweep: {yaml}\n  label: cv-1\n- sweep: {yaml}"
+    assert made.plan is not None
+    for found in made.plan.steps:
+        assert isinstance(found, Sweep)
+        assert [value(found.start), *(value(corner) for corner in found.corners)] == way
+        assert (found.rate_V_s, found.cycles) == (pytest.approx(rate), 1)
+    assert [note.partition(" in labctl")[0] for note in made.notes] == [
+        "a voltage scan is a staircase of 1 mV"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "yaml", "wanted"),
+    [
+        (EIS, "{from: 100 kHz, to: 0.01 Hz, points_per_decade: 10, amplitude: 0.01 V}",
+         (1e5, 0.01, 10, 0.01, None)),
+        (EIS | {"amplitude_V": "", "amplitude_mA": 0.05, "points_per_decade": 6,
+                "measures_per_point": 1, "drift_correction": False, "start_frequency_Hz": 1234.5},
+         "{from: 1234.5 Hz, to: 0.01 Hz, points_per_decade: 6, amplitude: 0.05 mA}",
+         (1234.5, 0.01, 6, None, 5e-5)),
+    ],
+)  # fmt: skip
+def test_a_spectrum_is_an_impedance(step: Json, yaml: str, wanted: tuple[float | None]) -> None:
+    made = convert_text(json.dumps(document(step)), "f.json", cell=BIG)
+    assert steps_of(made.yaml) == f"- impedance: {yaml}"
+    assert made.plan is not None
+    (found,) = made.plan.steps
+    assert isinstance(found, Impedance)
+    read = (found.from_Hz, found.to_Hz, found.points_per_decade)
+    assert (*read, found.amplitude_V, found.amplitude_A) == pytest.approx(wanted)
+
+
+def test_a_converted_spectrum_passes_the_check_of_the_instruments_that_measure_it() -> None:
+    made = convert_text(json.dumps(document(EIS, record={"time_s": 10})), "f.json", cell=BIG)
+    assert [note for note in made.notes if "needs an instrument that measures it" in note]
+    written = protocol_from_text(made.yaml, "f.yaml")
+    with pytest.raises(ProtocolError) as caught:
+        check(written, BIG, RATINGS)
+    (problem,) = caught.value.problems
+    assert (problem.rule, problem.where.line) == ("ability", made.yaml.count("\n"))
+    able = replace(RATINGS, abilities=frozenset({"impedance"}))
+    plan, _ = check(protocol_from_text(made.yaml, "f.yaml"), BIG, able)
+    assert plan is not None
+    assert isinstance(plan.steps[0], Impedance)
 
 
 def test_nested_loops_lie_inside_one_another() -> None:
@@ -187,9 +258,17 @@ def loop(to: object, times: object = 2) -> Json:
         (document(REST, loop(1, 1.5)), "is no whole number"),
         (document({"step": "tag", "tag": "a"}, loop("a")), "a loop around no step"),
         (document({"step": "tag", "tag": "a"}, REST, {"step": "tag", "tag": "a"}), "second tag"),
-        (document({"step": "voltage_scan", "start_voltage_V": 0, "end_voltage_V": 1,
-                   "scan_rate_mV_per_s": 1}), "method[0]: voltage_scan: `sweep` is not in this"),
-        (document({"step": "impedance_spectroscopy", "amplitude_V": 0.01}), "`impedance` is not"),
+        (document({"step": "voltage_scan", "start_voltage_V": 0}), "method[0]: a scan needs"),
+        (document(SCAN | {"end_voltage_V": 3.0}), "method[0]: the scan begins at its end, 3 V"),
+        (document(SCAN | {"scan_rate_mV_per_s": 0}), "`rate` must be above zero"),
+        (document(SCAN | {"end_voltage_V": 6}, safety=SAFETY), "voltage 6 V is outside the limits"),
+        (document(SCAN | {"until_time_s": 6}), "until_time_s: unknown key"),
+        (document({"step": "impedance_spectroscopy", "amplitude_V": 0.01}), "a spectrum needs"),
+        (document(EIS | {"amplitude_mA": 1}), "amplitude_V and amplitude_mA"),
+        (document(EIS | {"amplitude_V": 0}), "`amplitude` must be above zero"),
+        (document(EIS | {"measures_per_point": 3}), "method[0].measures_per_point: labctl measu"),
+        (document(EIS | {"drift_correction": True}), "method[0].drift_correction: labctl correc"),
+        (document(EIS | {"points_per_decade": 2.5}), "points_per_decade: 2.5 is no whole number"),
         (document({"step": "constant_power"}), "unknown step `constant_power`"),
         (document({}), "unknown step ``"),
         (document("rest"), "is wanted"),  # type: ignore[arg-type]  # wrong on purpose
@@ -224,6 +303,14 @@ def test_what_cannot_be_said_is_named_with_its_place(given: Json, told: str) -> 
     lines = refusals(given)
     assert len(lines) == 1, lines
     assert told in lines[0]
+
+
+def test_what_a_spectrum_may_lose_is_left_out_on_request() -> None:
+    given = document(EIS | {"drift_correction": True, "measures_per_point": 2})
+    places = ["method[0].drift_correction", "method[0].measures_per_point"]
+    made = convert_text(json.dumps(given), "f.json", without=places)
+    assert sum(note.startswith("left out as asked: method[0].") for note in made.notes) == 2
+    assert made.yaml.count("# left out as asked") == 2
 
 
 def test_all_problems_come_in_file_order_with_their_lines() -> None:

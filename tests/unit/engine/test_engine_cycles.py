@@ -152,7 +152,9 @@ def test_a_cathode_half_cell_discharges_first() -> None:
 def test_a_symmetric_cell_begins_with_whatever_comes_first() -> None:
     limits = Limits(low_V=-1.0, high_V=1.0, current_A=0.02)
     plan = make_plan(repeat(2, DOWN, UP), kind="symmetric", limits=limits)
-    assert [row[1] for row in told(run(plan, Bench(Linear(0.0, 100.0))))] == ["discharge"] * 2
+    assert [row[1] for row in told(run(plan, Bench(Linear(0.0, 100.0, ohm=10.0))))] == [
+        "discharge"
+    ] * 2
 
 
 def test_a_stop_in_mid_half_leaves_the_cycle_incomplete_without_a_figure() -> None:
@@ -306,6 +308,27 @@ def test_retention_by_default_counts_from_the_first_cycle_of_class_cycle() -> No
     assert trace.engine.names.live("retention") == pytest.approx(0.5, rel=1e-3)
 
 
+@pytest.mark.parametrize("reference", [None, "cycling"])
+def test_a_reference_test_between_the_cycles_is_no_retention(reference) -> None:
+    half_way = discharge(0.01, charge_As(0.9))
+    trace = full_run(
+        group("cycling", UP, DOWN),
+        group("resistance", UP, half_way, group_class="diagnostic"),
+        reference=reference,
+    )
+    assert [cycle["group"] for cycle in trace.data("cycle")] == ["cycling", "resistance"]
+    assert trace.engine.names.live("retention") == pytest.approx(1.0, rel=1e-3)
+
+
+def test_retention_by_reference_tests_is_told_by_them() -> None:
+    trace = full_run(
+        group("test", UP, DOWN, group_class="diagnostic"),
+        group("test", UP, discharge(0.01, charge_As(0.9)), group_class="diagnostic"),
+        reference="test",
+    )
+    assert trace.engine.names.live("retention") == pytest.approx(0.5, rel=1e-3)
+
+
 def test_retention_is_unknown_before_its_reference() -> None:
     trace = full_run(UP, DOWN, reference="never")
     assert trace.engine.names.live("retention") is None
@@ -331,3 +354,52 @@ def test_last_of_a_group() -> None:
     assert names.last("g", "ce") == pytest.approx(0.9, rel=1e-3)
     assert names.last("g", "capacity") == pytest.approx(1.8, rel=1e-2)
     assert names.last("nobody", "ce") is None
+
+
+# ---- what sums over cycles need -----------------------------------------------------------------
+
+
+def test_a_half_carries_its_charge_by_range_and_the_limits_there() -> None:
+    trace = full_run(UP, DOWN, UP)
+    halves = [trace.data("cycle")[0][part] for part in ("first", "second")]
+    halves.append(trace.data("half")[0]["half"])
+    for half, sign in zip(halves, (1, -1, 1), strict=True):
+        (share,) = half["ranges"]
+        net_Ah = share["positive_Ah"] - share["negative_Ah"]
+        assert net_Ah == pytest.approx(sign * half["charge_Ah"], rel=1e-12)
+        assert share["duration_s"] == pytest.approx(half["duration_s"], rel=1e-12)
+        limits = {each.full_scale: each for each in trace.bench.ratings.current_ranges}
+        assert (share["gain"], share["offset_A"]) == (
+            limits[share["range_A"]].gain,
+            limits[share["range_A"]].offset,
+        )
+
+
+def test_a_cycle_tells_retention_and_the_ledger_by_then() -> None:
+    down = discharge(0.01, volts(2.99), charge_As(1.8))
+    trace = full_run(
+        group("formation", UP, DOWN, group_class="formation"),
+        repeat(2, UP, down),
+        inventory_Ah=100.0 / 3600,
+    )
+    formation, first, second = trace.data("cycle")
+    assert "retention" not in formation
+    assert (first["retention"], first["u_retention"], first["reference_cycle"]) == (1.0, 0.0, 2)
+    ratio = second["second"]["charge_Ah"] / first["second"]["charge_Ah"]
+    assert second["retention"] == pytest.approx(ratio, rel=1e-12)
+    for cycle in (formation, first, second):
+        ledger = cycle["ledger"]
+        known_Ah = ledger["deposit_Ah"] + ledger["lost_Ah"]
+        passed = [
+            each["first"]["charge_Ah"] - each["second"]["charge_Ah"]
+            for each in trace.data("cycle")[: cycle["cycle"]]
+        ]
+        assert known_Ah == pytest.approx(sum(passed), rel=1e-9)
+        assert ledger["inventory_Ah"] == pytest.approx(100.0 / 3600 - ledger["lost_Ah"])
+        assert ledger["u_deposit_Ah"] > 0 or ledger["deposit_Ah"] == 0
+
+
+def test_retention_knows_that_gain_and_zero_are_the_same_in_both() -> None:
+    """One polarity, one range, one duration: of the instrument only what is random is left."""
+    (first, second) = full_run(repeat(2, UP, DOWN)).data("cycle")
+    assert second["u_retention"] < 0.05 * first["u_ce"]

@@ -142,6 +142,21 @@ def test_cycle_table_has_ce_with_its_uncertainty(run: Path) -> None:
         assert (float(line["ce_percent"]), float(line["u_ce_percent"])) == (100.0, 0.2)
 
 
+def test_origin_gets_names_units_and_comments_above_the_same_numbers(run: Path) -> None:
+    with export.export_csv(run).open(newline="") as file:
+        names, *numbers = list(csv.reader(file))
+    with export.export_origin_csv(run).open(newline="") as file:
+        longs, units, comments, *same = list(csv.reader(file))
+    assert same == numbers
+    told = dict(zip(names, zip(longs, units, strict=True), strict=True))
+    assert told["step_capacity_mAh_cm2"] == ("Areal capacity in the step", "mAh/cm2")
+    assert told["voltage_V"] == ("Voltage", "V")
+    # a unit in a column's name is the unit above it
+    for name, unit in zip(names, units, strict=True):
+        assert not unit or name.endswith("_" + unit.replace("/", "_"))
+    assert set(comments) == {"SIMULATED run"}
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_of_a_table_is_a_formula(tmp_path: Path, start: str) -> None:
     target = journals.create(tmp_path / "run")

@@ -48,8 +48,8 @@ def test_nucleation_of_a_tilted_plateau_takes_its_median() -> None:
 )
 def test_no_nucleation_overpotential_where_none_is_seen(voltages: list[float], reason: str) -> None:
     # In the noisy case the window holds few readings: the lowest of them is within the noise.
-    within_Ah = 0.012e-3 if reason == "noise" else None
-    found = nucleation(CHARGE_Ah, voltages, within_Ah)
+    area_cm2 = 0.06 if reason == "noise" else None
+    found = nucleation(CHARGE_Ah, voltages, area_cm2)
     assert found.overpotential_V is None
     assert reason in found.reason
 

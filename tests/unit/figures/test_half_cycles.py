@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from helpers.traces import Trace, ramp
 
-from labctl.figures.energies import symmetric_overpotential_V
+from labctl.figures.energies import Part, symmetric_overpotential_V
 from labctl.figures.halves import half_cycles, without_transitions
 from labctl.figures.recording import Recording
 
@@ -127,5 +127,8 @@ def test_a_recording_at_rest_has_no_half_cycles() -> None:
 
 def test_symmetric_overpotential_is_half_of_the_difference_of_means() -> None:
     trace = Trace().step(1e-3, 3600, ramp(0.03, 0.05, 3600)).step(-1e-3, 3600, -0.06)
-    up, down = half_cycles(trace.recording).halves
+    up, down = (
+        Part(half.sign, half.charge_Ah, half.mean_voltage_V)
+        for half in half_cycles(trace.recording).halves
+    )
     assert symmetric_overpotential_V(up, down) == pytest.approx((0.04 + 0.06) / 2)

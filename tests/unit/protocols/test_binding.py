@@ -9,7 +9,7 @@ from helpers.cells_under_test import CELLS, RATINGS
 
 from labctl_protocols.checker import bind, check, every
 from labctl_protocols.files import load_cell, load_protocol, protocol_from_text
-from labctl_protocols.plan import Drive, Exit, For, Group, Hold, Mark, Repeat, Rest, Stop
+from labctl_protocols.plan import Drive, Exit, For, Group, Hold, Mark, Repeat, Rest, Stop, Sweep
 from labctl_protocols.problems import ProtocolError
 
 CAPPED = "until 1 mAh or 10 h"
@@ -55,6 +55,18 @@ def test_ends_mean_what_their_dimension_says() -> None:
     assert values == [0.0, pytest.approx(7.2), 10800.0]
     assert node.until[0].held is not None
     assert node.until[0].held.seconds == 3.0
+
+
+def test_a_sweep_ends_at_its_last_corner_whatever_ends_it_before() -> None:
+    sweep = "sweep: {from: 3 V, to: [4 V, 3.5 V], rate: 1 mV/s, until: abs(current) > 0.5 mA}"
+    node = nodes_of(f"- {sweep}")[0]
+    assert isinstance(node, Sweep)
+    assert [(end.kind, end.word) for end in node.until] == [
+        ("condition", "current"),
+        ("time", "sweep"),
+    ]
+    # 1 V up and 0.5 V down at 1 mV/s
+    assert node.until[1].expression.evaluate(Known()) == pytest.approx(1500.0)
 
 
 def test_zero_volts_is_an_end_with_and_without_a_time() -> None:

@@ -1,16 +1,20 @@
-"""Which steps belong together in a curve, and whether the curve is part of a cycle.
+"""Which steps of a run belong together in a half cycle, and whether that is part of a cycle.
 
 The engine decides what is a cycle; here its events are only matched with the steps they tell of.
 """
 
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from labctl.journal import RecordedEvent
+from labctl.figures.shape import Trace
+from labctl.journal import Reader, RecordedEvent
 from labctl.show.values import number, text
+from labctl_protocols.plan import MAIN
 
 Standing = Literal["complete", "interrupted", "lead-in", "open", "unfinished"]
+NO_HALF = ("rest", "sweep", "impedance")
 CLASSES = ("conditioning", "formation", "supply", "cycle", "diagnostic")
 
 
@@ -69,7 +73,9 @@ def _enter(
 ) -> None:
     step_type = text(event.data, "step_type")
     step = int(number(event.data, "step_count") or 0)
-    if step_type == "rest" or step not in net_by_step:
+    if step_type in NO_HALF or step not in net_by_step:
+        return
+    if text(event.data, "terminal") not in ("", MAIN):
         return
     current = number(event.data, "set_current_A") or net_by_step[step]
     sign = 1 if current > 0 else -1
@@ -118,3 +124,33 @@ def _settle_one(walk: _Walk, role: str) -> None:
             half.standing = "open" if is_open else "lead-in"
             walk.waiting.remove(half)
             return
+
+
+def curves_of(
+    reader: Reader, halves: Sequence[Half], with_holds: bool = True
+) -> Iterator[tuple[Half, Trace]]:
+    """Charge and voltage of these halves, which are in order; one half in memory at a time.
+
+    What drifts during the rests between a half's steps is not the half's.
+    """
+    whose = {
+        step: half for half in halves for step in half.steps if with_holds or step not in half.holds
+    }
+    now: Half | None = None
+    charge_Ah, voltage_V = array("d"), array("d")
+    step, start_Ah = 0, 0.0
+    for row in reader.readings():
+        half = whose.get(row.step_count)
+        if half is None:
+            continue
+        if half is not now:
+            if now is not None:
+                yield now, (charge_Ah, voltage_V)
+            now, charge_Ah, voltage_V = half, array("d"), array("d")
+        net_Ah = half.sign * (row.charging_Ah - row.discharging_Ah)
+        if row.step_count != step:
+            step, start_Ah = row.step_count, net_Ah - (charge_Ah[-1] if charge_Ah else 0.0)
+        charge_Ah.append(net_Ah - start_Ah)
+        voltage_V.append(row.voltage_V)
+    if now is not None:
+        yield now, (charge_Ah, voltage_V)

@@ -1,7 +1,7 @@
 """Curves get the standing that the engine gave their charge."""
 
+from labctl.figures.run_halves import Half, halves_of
 from labctl.journal import RecordedEvent
-from labctl.report.halves import Half, halves_of
 
 SIGN = {"plate": -1e-3, "strip": 1e-3, "charge": 1e-3, "discharge": -1e-3, "rest": None}
 

@@ -1,0 +1,174 @@
+"""The bench file as tables: its keys, what each takes and means, and the JSON Schema of them."""
+
+from collections.abc import Mapping
+
+from labctl.bench.parse_instrument import names_of
+from labctl.bench.settings import Setting, driver_settings, link_settings
+from labctl_protocols.reference.language import keys_table
+from labctl_protocols.reference.schema import DRAFT, key_schema, mapping_schema
+from labctl_protocols.reference.takes import TEXT, Key, Keys, Schema, Takes, mapping, one_of
+
+NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+WHOLE = {"type": ["integer", "string"], "pattern": "^[0-9]+$"}
+PLAIN: Mapping[str, Takes] = {
+    "bool": Takes("`true` or `false`", {"enum": [True, False, "true", "false"]}),
+    "whole": Takes("a whole number", WHOLE),
+    "number": Takes(
+        "a plain number", {"type": ["number", "string"], "pattern": r"^[-+]?[0-9.]+([eE].*)?$"}
+    ),
+    "text": TEXT,
+}
+
+
+def _named(name: str, words: str) -> Takes:
+    return Takes(
+        words,
+        {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": NAME_PATTERN},
+            "additionalProperties": {"$ref": f"#/definitions/{name}"},
+        },
+    )
+
+
+NAME = Takes("a name", {"type": ["string", "integer"], "pattern": NAME_PATTERN})
+ID = Takes("text, in quotes", {"type": "string", "pattern": r"\S"})
+SOURCE = Takes(
+    "`{env: NAME}` or `{file: PATH}`",
+    {
+        "type": "object",
+        "properties": {"env": TEXT.schema, "file": TEXT.schema},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    },
+)
+
+BENCH: Keys = {
+    "bench": Key(NAME, "The bench's name, for topics and records.", required=True),
+    "data": Key(TEXT, "Folder of the runs; beside the bench file, if it is not absolute."),
+    "mqtt": Key(
+        mapping("mqtt", "`{url: …, username: …, password: …}`"), "The broker to publish to."
+    ),
+    "instruments": Key(
+        _named("instrument", "`{name: instrument}`"), "One address each.", required=True
+    ),
+    "channels": Key(
+        _named("channel", "`{name: channel}`"), "One pair of terminals each.", required=True
+    ),
+}
+MQTT: Keys = {
+    "url": Key(
+        Takes(
+            "`mqtt://host:1883` or `mqtts://host:8883`", {"type": "string", "pattern": "^mqtts?://"}
+        ),
+        "The broker's address.",
+        required=True,
+    ),
+    "username": Key(TEXT, "Who publishes."),
+    "password": Key(SOURCE, "Where the secret is; it never stands in YAML."),
+    "prefix": Key(TEXT, "What topics begin with (default: `lab`)."),
+}
+CHANNEL: Keys = {
+    "instrument": Key(TEXT, "The instrument's name.", required=True),
+    "channel": Key(PLAIN["whole"], "Its number on the instrument (default: 1)."),
+}
+SIMULATE: Keys = {
+    "model": Key(TEXT, "The cell model, as `na-half` (default: the one that fits the cell)."),
+    "cell": Key(TEXT, "The cell record that gives the model its size, for `labctl simulate`."),
+    "serve": Key(one_of(("tcp", "pty")), "How `labctl simulate` serves it (default: tcp)."),
+    "port": Key(PLAIN["whole"], "The TCP port (default: 5025)."),
+    "parameters": Key(
+        Takes(
+            "`{name: number}`",
+            {"type": "object", "additionalProperties": PLAIN["number"].schema},
+        ),
+        "Of the model, and `instrument_error` of the instrument.",
+    ),
+    "seed": Key(PLAIN["whole"], "Seed of what is drawn at random."),
+    "terminal": Key(TEXT, "The cell's terminal that it is at (default: `main`)."),
+    "shares": Key(TEXT, "The instrument whose simulated cell it shares."),
+}
+INSTRUMENT: Keys = {
+    "driver": Key(TEXT, "The driver's name; `labctl drivers` lists them.", required=True),
+    "serial": Key(ID, "The serial number; another instrument at the address is refused."),
+    "resource": Key(
+        TEXT,
+        "Its address: `TCPIP::host::5025::SOCKET`, `USB0::…::INSTR`, `GPIB0::24::INSTR`, "
+        "`ASRL/dev/ttyUSB0::INSTR`, or `sim` for one in memory.",
+        required=True,
+    ),
+    "simulate": Key(mapping("simulate", "`{model: …, serve: …}`"), "Its simulated twin."),
+}
+MAPPINGS: Mapping[str, Keys] = {
+    "bench": BENCH,
+    "mqtt": MQTT,
+    "channel": CHANNEL,
+    "simulate": SIMULATE,
+    "instrument": INSTRUMENT,
+}
+
+
+def bench_schema() -> Schema:
+    """The schema of a bench file, with the drivers that are installed and their settings."""
+    definitions = {name: mapping_schema(table) for name, table in MAPPINGS.items()}
+    top = definitions.pop("bench")
+    definitions["mqtt"]["dependencies"] = {"password": ["username"]}
+    instrument = definitions["instrument"]
+    drivers = {name: driver_settings(name) for name in names_of("labctl.drivers")}
+    for settings in (link_settings(), *drivers.values()):
+        instrument["properties"] |= {
+            name: setting_schema(name, setting) for name, setting in settings.items()
+        }
+    instrument["properties"]["driver"] = key_schema(
+        Key(one_of(tuple(drivers)), INSTRUMENT["driver"].meaning)
+    )
+    instrument["allOf"] = [
+        {
+            "if": {"properties": {"driver": {"const": name}}, "required": ["driver"]},
+            "then": {"propertyNames": {"enum": [*INSTRUMENT, *link_settings(), *settings]}},
+        }
+        for name, settings in drivers.items()
+    ]
+    return {"$schema": DRAFT, "title": "labctl bench", **top, "definitions": definitions}
+
+
+def setting_schema(name: str, setting: Setting) -> Schema:
+    """A driver's or link's own setting."""
+    takes = one_of(setting) if isinstance(setting, tuple) else PLAIN[setting]
+    return key_schema(Key(takes, f"The setting `{name}`."))
+
+
+EXAMPLE = """\
+bench: glovebox-3
+data: ./data
+mqtt: {url: mqtts://broker:8883, username: bench3, password: {env: LABCTL_MQTT_PASSWORD}}
+instruments:
+  smu:
+    driver: keithley-2450
+    serial: "04488850"
+    resource: TCPIP::192.168.1.20::5025::SOCKET
+    simulate: {model: na-half, serve: tcp, port: 5025}
+channels:
+  A1: {instrument: smu, channel: 1}
+"""
+
+
+def bench_section() -> str:
+    """The part of docs/language.md on bench files."""
+    head = (
+        "## The bench\n\nWhat is connected to this PC; the same file for real and simulated "
+        f"instruments.\n\n```yaml\n{EXAMPLE}```"
+    )
+    parts = [head, keys_table(BENCH)]
+    for name, of in (
+        ("instrument", "An instrument"),
+        ("simulate", "`simulate`"),
+        ("channel", "A channel"),
+        ("mqtt", "`mqtt`"),
+    ):
+        parts.append(f"{of}:\n\n{keys_table(MAPPINGS[name])}")
+    links = ", ".join(f"`{name}`" for name in link_settings())
+    parts.append(f"Settings of serial and other links stand beside `resource`: {links}.")
+    return "\n\n".join(parts)

@@ -1,0 +1,49 @@
+"""The contact to the cell, at the start and later."""
+
+from labctl_drivers.vocabulary import Reading
+from labctl_protocols.engine.detect.memory import Memory
+from labctl_protocols.engine.detect.seen import Seen
+
+LOST_CURRENT = 0.5
+"""Below this share of the set current a voltage that was reached may as well be a lost contact."""
+JUMP_V = 0.5
+SETTLED_S = 10.0
+
+
+def nothing_there(reading: Reading) -> bool:
+    """Whether an output at rest shows no cell: its voltage runs to the compliance."""
+    return reading.regulating == "voltage"
+
+
+def not_the_cell(reading: Reading, window: tuple[float, float] | None) -> str | None:
+    """Why this is not a cell that the protocol may drive; None when it is."""
+    voltage = reading.voltage_V
+    if nothing_there(reading):
+        return f"no cell: at rest the voltage runs to the instrument's compliance ({voltage:.4g} V)"
+    if window is not None and not window[0] <= voltage <= window[1]:
+        return (
+            f"open-circuit voltage {voltage:.4g} V is outside the start window "
+            f"{window[0]:.4g} V .. {window[1]:.4g} V: wrong polarity, wrong cell or no cell"
+        )
+    return None
+
+
+def contact_jump(seen: Seen, memory: Memory) -> str | None:
+    """The voltage jumps outwards by half a volt at a current that still flows: a bad contact.
+
+    Only while metal is plated or a cell charged: where metal or lithium runs out, it may do so.
+    """
+    before = seen.before
+    if before is None or seen.age_s < SETTLED_S:
+        return None
+    if "contact_loss" not in memory.holding:
+        memory.jump_from_V = seen.step.sign * before.voltage_V
+    jumped = seen.polarised_V - memory.jump_from_V > JUMP_V
+    held = memory.held("contact_loss", jumped, seen.now_s)
+    if held and held.count >= 2:
+        from_V = seen.step.sign * memory.jump_from_V
+        return (
+            f"contact lost: the voltage jumped from {from_V:.4g} V "
+            f"to {seen.reading.voltage_V:.4g} V"
+        )
+    return None

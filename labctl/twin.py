@@ -137,20 +137,6 @@ def make_cell(
     return SimulatedCell(made, name, terminals_of(made, start))
 
 
-def connect(
-    cell: SimulatedCell,
-    role: str,
-    instrument: Instrument,
-    *,
-    parameters: Mapping[str, float] | None = None,
-    seed: int = 0,
-) -> Twin:
-    """The instrument's twin at the cell's terminals of this role. Raises BenchError."""
-    held = {1: Held(cell, role)}
-    firmware = connect_channels(held, instrument, parameters=parameters, seed=seed)
-    return Twin(firmware, cell.cell, cell.model)
-
-
 def connect_channels(
     held: Mapping[int, Held],
     instrument: Instrument,

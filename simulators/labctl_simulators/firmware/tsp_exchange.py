@@ -224,12 +224,18 @@ class TspInstrument:
         while True:
             beside = min((clock for _, clock in self.jobs.values()), default=math.inf)
             if self._task is not None:
-                if beside <= min(self._task.clock, until):
-                    self._step_jobs(min(self._task.clock, until))
+                cut = self._cut(self._task)
+                last = min(until, cut)
+                if self._task.clock > cut <= until:
+                    self._lines.popleft()
+                    self.abort_script()
                     continue
-                if self._task.clock > until:
+                if beside <= min(self._task.clock, last):
+                    self._step_jobs(min(self._task.clock, last))
+                    continue
+                if self._task.clock > last:
                     return
-                self._advance_task(min(until, beside))
+                self._advance_task(min(last, beside))
             elif self._lines:
                 start = max(self._lines[0][0], self._free_at) + self.turnround_s
                 if beside <= min(start, until):
@@ -242,6 +248,12 @@ class TspInstrument:
                 self._step_jobs(now)
             else:
                 return
+
+    def _cut(self, task: Task) -> float:
+        """When an `abort` that is next in the input ends a chunk, if it still runs then."""
+        if not self._lines or self._lines[0][1].strip() != "abort":
+            return math.inf
+        return max(self._lines[0][0], task.began)
 
     def _advance_task(self, until: float) -> None:
         task = self._task

@@ -25,7 +25,7 @@ class Task:
         self, chunk: Statement, world: World, host: HasClock, clock: float, step_s: float
     ) -> None:
         self._host = host
-        self.clock = clock
+        self.clock = self.began = clock
         self._step_s = step_s
         main = Closure((), False, chunk, Scope(world))
         self._stack: list[tuple[Steps, bool]] = [(enter(main, []), False)]

@@ -413,6 +413,46 @@ def test_nobody_is_heard_while_a_script_runs_but_abort_ends_it():
     assert not host.firmware.output_on
 
 
+CUT_OFF = """loadscript safety()
+    function cutoff(t)
+        delay(t)
+        smua.source.output = smua.OUTPUT_OFF
+        smub.source.output = smub.OUTPUT_OFF
+    end
+endscript
+safety()"""
+
+
+def test_a_cut_off_that_each_command_puts_off_ends_the_output_when_they_stop():
+    cell = Capacitor(farads=10.0, emf_V=3.0, ohms=10.0)
+    host = on(cell)
+    host.send(HIGH_Z, *CUT_OFF.split("\n"))
+    host.send("smua.source.func=0 smua.source.leveli=1e-3 smua.source.limitv=5")
+    host.send("smua.source.output=1", "cutoff(120)")
+    for _ in range(10):
+        host.wait(100.0)
+        host.send("abort", "errorqueue.clear()")
+        assert numbers(host, "print(smua.measure.i())") == pytest.approx([1e-3], rel=1e-4)
+        host.send("cutoff(120)")
+    last = host.now
+    host.wait(119.0)
+    assert host.firmware.output_on
+    host.wait(2.0)
+    assert not host.firmware.output_on
+    host.wait(36000.0)
+    assert voltage(cell) == pytest.approx(3.0 + 1e-3 * (last + 120.0) / 10.0, rel=1e-4)
+
+
+def test_an_abort_right_behind_a_line_ends_only_what_takes_time():
+    host = on(Resistor())
+    together = (
+        b"smua.source.levelv=1\nabort\ndelay(100) x = 1\nabort\nprint(x, smua.source.levelv)\n"
+    )
+    ((when, data),) = host.firmware.feed(together, 0.0)
+    assert data == b"nil\t1.00000e+00\n"
+    assert when < 0.1
+
+
 def test_what_a_script_says_later_is_on_the_wire_when_it_is_said():
     from labctl_drivers.link import MemoryTransport
 

@@ -86,7 +86,7 @@ def run_sweep(smu: Smu, sweep: Sweep, triggered: Callable[[], bool], now: float)
             if sweep.source_on and sweep.function is not None:
                 level = sweep.levels[place % len(sweep.levels)]
                 smu.change(now, level={**bias, sweep.function: level})
-            now = yield now + smu.source.delay_s
+            now = yield now + max(smu.source.delay_s, CYCLE_S)
             if sweep.measure_on:
                 now = yield from _measure(smu, sweep.kinds, sweep.buffers, now)
             if sweep.source_on and sweep.end_pulse == IDLE:

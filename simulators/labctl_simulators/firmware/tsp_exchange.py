@@ -30,6 +30,7 @@ LOOKAHEAD_S = 1.0
 POLL_S = 0.5
 STEP_S = 100e-6
 INPUT_BYTES = 1 << 16
+OUTPUT_BYTES = 1 << 16
 SCRIPT_BYTES = 1 << 20
 LOADS = ("loadscript", "loadandrunscript")
 CONTINUES = ">>>>"
@@ -169,6 +170,9 @@ class TspInstrument:
     def say(self, line: str) -> None:
         """Put a line on the wire, when the one before it is through."""
         data = line.encode("latin-1", "replace") + b"\n"
+        if self.talk == "bus" and len(data) > OUTPUT_BYTES and self._lines:
+            self.fail(-430)
+            return
         when = max(self.clock, self._sent_at)
         if self.baud is not None:
             when += len(data) * BITS_PER_BYTE / self.baud
@@ -289,10 +293,10 @@ class TspInstrument:
         raise NotImplementedError
 
     def _begin(self, start: float) -> None:
-        _, line = self._lines.popleft()
+        arrived, line = self._lines.popleft()
         self._queued_bytes -= len(line)
         self.clock = start
-        if self.talk == "bus" and start < self._sent_at:
+        if self.talk == "bus" and arrived < self._sent_at:
             self.generation += 1
             self._said.clear()
             self._sent_at = NEVER

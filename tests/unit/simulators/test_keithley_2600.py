@@ -303,15 +303,26 @@ def test_a_slow_line_delays_both_ways():
     assert when == pytest.approx((9 + len(data)) * 10 / 9600 + 1e-3)
 
 
-def test_a_bus_takes_back_a_reply_that_nobody_read():
+def test_a_bus_takes_back_a_reply_that_was_not_waited_for():
     device = Keithley2600(Terminals(Resistor()), talk="bus")
     device.feed(b"print(smua.measure.v())\n", 0.0)
     generation = device.generation
     replies = device.feed(b"print(7)\n", 0.01)
-    assert device.generation == generation  # it starts when the first is through
     assert [data for _, data in replies] == [b"7.00000e+00\n"]
+    assert device.generation == generation + 1
+    assert device.errors.take().code == -410
     device.read_empty(1.0)
     assert device.errors.take().code == -420
+    long = b"s = string.rep('x', 40000) print(s .. s)\nprint(1)\n"
+    assert [data for _, data in device.feed(long, 2.0)] == [b"1.00000e+00\n"]
+    assert device.errors.take().code == -430
+
+
+def test_a_stream_gives_every_reply():
+    device = Keithley2600(Terminals(Resistor()))
+    device.feed(b"print(smua.measure.v())\n", 0.0)
+    assert len(device.feed(b"print(7)\n", 0.01)) == 1
+    assert len(device.errors) == 0
 
 
 def test_binary_readings_are_what_was_measured():

@@ -1,6 +1,7 @@
 """Other people's drivers, unchanged, against the simulated 2600B over real sockets."""
 
 import contextlib
+import socket
 import sys
 import warnings
 
@@ -124,6 +125,23 @@ def test_pymeasure_gets_the_instruments_errors(pymeasure_smu):
     assert [code for code, _ in codes(pymeasure_smu)] == [1101, -285]
 
 
+def test_a_script_goes_on_when_its_client_is_gone():
+    with served(make, "tcp") as resource:
+        _, host, port, _ = resource.split("::")
+
+        def ask(line: bytes) -> bytes:
+            with socket.create_connection((host, int(port)), timeout=10) as link:
+                link.sendall(line + b"\nprint(smua.source.output)\n")
+                return link.makefile("rb").readline()
+
+        assert ask(b"smua.source.levelv=1 smua.source.output=1") == b"1.00000e+00\n"
+        with socket.create_connection((host, int(port)), timeout=10) as link:
+            # 40 s of the instrument's time, 2 s of the host's
+            link.sendall(b"loadandrunscript\ndelay(40)\nsmua.source.output=0\nendscript\n")
+        # an answer comes only when the script is over
+        assert ask(b"") == b"0.00000e+00\n"
+
+
 @needs_xdrlib
 def test_keithley2600_finds_the_commands_by_itself(tsp_smu):
     assert {"smua", "smub", "errorqueue", "display", "format", "localnode"} <= set(dir(tsp_smu))
@@ -168,10 +186,10 @@ def test_keithley2600_reads_a_buffer_and_the_errors(tsp_smu):
 
 @needs_xdrlib
 def test_keithley2600_sweeps_a_voltage(tsp_smu):
-    levels = [0.1 * step for step in range(6)]
-    # long enough that its look every 0.1 s (2 s of the instrument's time here) finds it running
+    levels = [0.05 * step for step in range(21)]
+    # it waits until it has seen the sweep run: 21 times 1.5 s here are 1.6 s of the host's time
     volts, amps = tsp_smu.voltage_sweep_single_smu(
-        tsp_smu.smua, levels, t_int=0.4, delay=-1, pulsed=False
+        tsp_smu.smua, levels, t_int=0.5, delay=-1, pulsed=False
     )
     assert volts == pytest.approx(levels, abs=2e-3)
     assert amps == pytest.approx([level / 1000.0 for level in levels], abs=2e-6)

@@ -10,7 +10,10 @@ factory scripts, pattern matching in `string`. They are nil, so that using them 
 
 Where the reference leaves a choice, it is an option here: `level_code` (a level beyond its fixed
 range, found when the output goes on; 2-84 says that there is an error, not which), `area_code`
-(5007 is [K?]), `power_on_prompts`. An unknown attribute reads as nil; writing one is -286.
+(5007 is [K?]), `power_on_prompts`. An unknown attribute reads as nil; writing one is -286. Not in
+the reference and assumed: 100 entries in the error queue, 60 000 readings in a buffer, 100 µs for a
+turn of a loop or a call, three conversions with automatic zeroing, whole numbers as replies to
+common commands.
 
 Where the reference and other evidence disagree:
 - An empty error queue: "Queue Is Empty" in [S] and the 2606B's manual, "No Error" on page E-3;
@@ -141,6 +144,16 @@ class Keithley2600(TspInstrument):
         self._line_hz = value
         for smu in self.channels.values():
             smu.line_hz = value
+
+    @property
+    def interlock_closed(self) -> bool:
+        """The interlock, which both channels share; the world's to set."""
+        return all(smu.interlock_closed for smu in self.channels.values())
+
+    @interlock_closed.setter
+    def interlock_closed(self, closed: bool) -> None:
+        for smu in self.channels.values():
+            smu.interlock_closed = closed
 
     @property
     def output_on(self) -> bool:

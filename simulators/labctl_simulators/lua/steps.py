@@ -27,6 +27,7 @@ from labctl_simulators.lua.values import (
     type_name,
 )
 
+MOST_NUMBERED = 10_000
 Running: TypeAlias = Generator[Request, Values, Any]
 
 
@@ -60,6 +61,8 @@ class World:
 
     def number_of(self, value: Value) -> int:
         """What tells a table or function from others when it is written; never an address here."""
+        if len(self.numbered) >= MOST_NUMBERED:
+            self.numbered.clear()
         return self.numbered.setdefault(id(value), len(self.numbered) + 1)
 
 

@@ -154,6 +154,12 @@ def test_memory_that_is_let_go_can_be_taken_again():
     assert machine.world.table.heap.taken < 200
 
 
+def test_numbering_tables_for_print_takes_no_more_and_more_memory():
+    machine = Machine()
+    machine.run("for i = 1, 20000 do s = tostring({}) end", until=1e3)
+    assert len(machine.world.numbered) <= 10_000
+
+
 def test_it_stops_where_time_passes_and_goes_on_later():
     machine = Machine()
     task = machine.start("local function f() delay(10) return 'late' end print('soon') print(f())")

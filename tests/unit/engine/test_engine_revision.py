@@ -9,14 +9,14 @@ from collections.abc import Callable
 import pytest
 from helpers.binding import plan_of
 from helpers.engine_bench import Bench, Linear, Metal, Trace, from_bench
-from helpers.plans import RATINGS
+from helpers.plans import RATINGS, make_plan, plate, seconds
 
 from labctl_drivers.vocabulary import Setpoint
 from labctl_protocols.amendment import AmendmentRefused, changes_between
 from labctl_protocols.decisions import Apply, Heard, Operator, Revision, Safed, Waited
 from labctl_protocols.engine import Engine
 from labctl_protocols.engine.state import to_json
-from labctl_protocols.plan import Plan
+from labctl_protocols.plan import Limits, Plan
 
 V0, FARAD_F, OHM = 3.0, 14.4, 2.0
 Say = Callable[[Trace], Heard | None]
@@ -445,3 +445,15 @@ def test_while_a_command_is_under_way_it_is_refused() -> None:
     engine.hear(Revision(2.5, charging(cut="3.3 V"), "ada@lab"))
     assert engine.plan.parameters["cut"] == "3.3 V"
     assert not isinstance(engine.hear(Revision(3.0, charging(), "ada@lab")), Waited)
+
+
+def test_what_a_raised_current_adds_to_the_voltage_is_no_lost_contact() -> None:
+    def plating(current_A: float) -> Plan:
+        wide = Limits(low_V=-5.0, high_V=5.0, current_A=0.02)
+        return make_plan(plate(current_A, seconds(300)), limits=wide)
+
+    # 15 mA in 60 ohm: 0.84 V more than 1 mA
+    bench = Bench(Metal(ohm=60.0))
+    trace = run(plating(1e-3), bench, amends(plating(0.015), after_s=100.0))
+    assert trace.outcome == "completed"
+    assert min(row.voltage_V for row in trace.rows) == pytest.approx(-0.9)

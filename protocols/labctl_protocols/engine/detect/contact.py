@@ -7,6 +7,7 @@ from labctl_protocols.engine.detect.seen import Seen
 LOST_CURRENT = 0.5
 """Below this share of the set current a voltage that was reached may as well be a lost contact."""
 JUMP_V = 0.5
+SAME_CURRENT = 0.9
 SETTLED_S = 10.0
 
 
@@ -37,6 +38,9 @@ def contact_jump(seen: Seen, memory: Memory) -> str | None:
     if before is None or seen.age_s < SETTLED_S:
         return None
     if "contact_loss" not in memory.holding:
+        if abs(before.current_A) < SAME_CURRENT * abs(seen.constant_A):
+            # an amendment has raised the current: what it adds to the voltage is no jump
+            return None
         memory.jump_from_V = seen.step.sign * before.voltage_V
     jumped = seen.polarised_V - memory.jump_from_V > JUMP_V
     held = memory.held("contact_loss", jumped, seen.now_s)

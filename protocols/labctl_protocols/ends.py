@@ -179,13 +179,10 @@ def _refuse_endless(made: Ends, kind: Kind, limits: Limits, where: Where, ctx: C
     """
     if not made.whole or kind.verb == "sweep":
         return
-    if not any(_reachable(end, term, ctx) for end, term in zip(made.ends, made.terms, strict=True)):
-        ctx.problems.add(
-            "no-end",
-            where,
-            f"`{kind.verb}` may never end",
-            "add a time or a charge, as in `or 24 h`",
-        )
+    members = zip(made.ends, made.terms, strict=True)
+    if not any(_reachable(end, term, kind, ctx) for end, term in members):
+        hint = "add a time, as in `or 24 h`" if kind.hold else "add a time or a charge: `or 24 h`"
+        ctx.problems.add("no-end", where, f"`{kind.verb}` may never end", hint)
     elif kind.verb == "strip" and not kind.hold:
         kinds = {end.kind for end in made.ends}
         if "voltage" in kinds and not kinds & {"charge", "time"}:
@@ -198,8 +195,11 @@ def _refuse_endless(made: Ends, kind: Kind, limits: Limits, where: Where, ctx: C
             )
 
 
-def _reachable(end: End, term: Term, ctx: Context) -> bool:
-    """Charge, time, a bare current in a hold, and a voltage that is known to lie inside."""
+def _reachable(end: End, term: Term, kind: Kind, ctx: Context) -> bool:
+    """Time, a charge where a current is set, a bare current in a hold, and a voltage that is known
+    to lie inside."""
     if end.kind == "voltage":
         return possible(term) is not None or ctx.cell is None
+    if end.kind == "charge" and kind.hold:
+        return False
     return end.kind != "condition"

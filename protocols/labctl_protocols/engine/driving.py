@@ -10,6 +10,7 @@ from labctl_protocols.engine import judge
 from labctl_protocols.engine.moving import current_for
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.engine.steps import (
+    hold_now,
     leave_if_bare,
     setpoint_of,
     skip_step,
@@ -87,6 +88,9 @@ def drive(engine: Engine) -> bool:
     if step.skip:
         skip_step(engine, step, judge.SKIPPED.word, judge.SKIPPED.reason)
         return False
+    if step.type in ("hold", "sweep"):
+        hold_now(engine, step)
+        return True
     past = past_end(engine, step)
     if past is not None:
         leave_if_bare(engine, step, past[0])

@@ -216,6 +216,9 @@ class Engine:
                 return self._answer(None)
             # the instrument went over to holding the voltage by itself: read on
             return self._answer(now.time_s + self.ratings.reading_time_s, boundary=True)
+        if self.state.pause_asked:
+            operator.pause(self)
+            return self._answer(None)
         setpoint = moving.next_setpoint(self, step, reading)
         if setpoint is not None:
             self.adjust(setpoint)

@@ -23,11 +23,12 @@ def is_the_cell(engine: Engine, reading: Reading) -> bool:
 
 
 def is_there(engine: Engine, reading: Reading) -> bool:
-    """The look before a drive; False when nothing is connected and the run ends with it."""
+    """The look before a drive; False when this is no cell to be driven and the run ends with it."""
     engine.state.open_circuit_V = reading.voltage_V
-    if not contact.nothing_there(reading):
-        return True
-    return not contact_loss(engine, "at rest there is no cell to be seen")
+    if contact.nothing_there(reading):
+        return not contact_loss(engine, "at rest there is no cell to be seen")
+    text = contact.reversed_cell(reading, engine.plan.kind, engine.limits)
+    return text is None or not watch.tell(engine, "start", text)
 
 
 def at_rest(engine: Engine, reading: Reading) -> None:

@@ -61,9 +61,21 @@ def heard(engine: Engine, said: Operator) -> bool:
 
 
 def _pause(engine: Engine) -> str:
-    state, step = engine.state, engine.state.step
+    state = engine.state
     if state.phase not in ("running", "open_circuit", "confirming", "start"):
         return ""
+    if state.phase == "running" and state.output.now is None:
+        # what flows until the output is off could not be counted
+        state.pause_asked = True
+        return "paused: the output goes off once the cell has been read"
+    pause(engine)
+    return "paused: the output goes off"
+
+
+def pause(engine: Engine) -> None:
+    """Command the output off, to go on later where this is."""
+    state, step = engine.state, engine.state.step
+    state.pause_asked = False
     state.paused = state.phase
     if step is not None and state.phase == "running":
         engine.record_last()
@@ -71,7 +83,6 @@ def _pause(engine: Engine) -> str:
         step.whole = False
         engine.receive_gap([step.account], step)
     engine.open_terminal()
-    return "paused: the output goes off"
 
 
 def _go_on(engine: Engine) -> str:
@@ -80,6 +91,9 @@ def _go_on(engine: Engine) -> str:
         state.pending = state.deadline_s = None
         _look_first(engine)
         return "answered: the run goes on"
+    if state.pause_asked:
+        state.pause_asked = False
+        return "the run goes on"
     if state.phase != "paused" or state.paused is None:
         return ""
     phase, step = state.paused, state.step

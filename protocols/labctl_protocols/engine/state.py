@@ -113,7 +113,8 @@ class RunState:
     says so of any command. `open_circuit_V` is the cell's voltage at rest if nothing has driven it
     since; `last_sign` the direction of the last drive, 0 where the cell must be looked at first.
     `terminal` is the one that is connected or, while `off`, was last; `pending` the node that waits
-    for the operator or for another terminal, `paused` the phase that goes on after a pause;
+    for the operator or for another terminal, `paused` the phase that goes on after a pause,
+    `pause_asked`: one comes with the next reading;
     `tripped` the limit that ended a step with hardly any current, until the cell has been seen.
     """
 
@@ -142,6 +143,7 @@ class RunState:
     pending: int | None = None
     deadline_s: float | None = None
     paused: Phase | None = None
+    pause_asked: bool = False
     before_pause: Sample | None = None
     tripped: dict[str, str | float] | None = None
     detect: Memory = field(default_factory=Memory)

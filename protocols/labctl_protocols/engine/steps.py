@@ -26,7 +26,11 @@ def target_of(until: tuple[End, ...], targets: list[float | None], kind: str) ->
 
 
 def hold_now(engine: Engine, step: StepState) -> None:
-    """Command the step's voltage to be held."""
+    """Command the step's voltage to be held, once the cell has been looked at where it was off."""
+    if engine.state.off:
+        engine.state.phase = "open_circuit"
+        engine.apply(Setpoint("rest"))
+        return
     engine.state.phase = "beginning"
     engine.state.open_circuit_V = None
     engine.apply(setpoint_of(engine, step), step_guard(engine, step))

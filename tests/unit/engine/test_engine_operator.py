@@ -381,3 +381,33 @@ def test_a_paused_sweep_goes_on_where_it_was() -> None:
     assert levels == sorted(levels)
     assert trace.steps[0]["ended"] == "sweep"
     assert trace.steps[0]["duration_s"] == pytest.approx(50.0, abs=1.0)
+
+
+@pytest.mark.parametrize("step", [hold(3.2, seconds(10)), sweep(3.0, [3.1], 1e-2)])
+def test_a_voltage_is_held_after_a_question_only_once_the_cell_was_seen(step) -> None:
+    trace = conduct(
+        make_plan(ask("ready?"), step, **FULL), Bench(Linear(3.0, 10.0)), ("continue", 9.0)
+    )
+    assert trace.outcome == "completed"
+    modes = [s.mode for s in trace.applied]
+    assert modes[:3] == ["rest", "rest", "voltage"]
+
+
+@pytest.mark.parametrize(
+    "step", [charge(0.01, seconds(10)), hold(3.2, seconds(10)), sweep(3.0, [3.1], 1e-2)]
+)
+def test_a_cell_that_was_connected_the_wrong_way_round_is_not_driven(step) -> None:
+    bench = Bench(Linear(3.0, 10.0))
+    plan = make_plan(charge(0.01, seconds(10)), ask("swap"), step, **FULL)
+    trace = Trace(Engine(plan, bench.ratings), bench)
+    answer = trace.take(trace.engine.begin(0.0))
+    while answer.ended is None:
+        if answer.waits:
+            bench.cell = Linear(-3.0, 10.0)
+            heard = Operator(bench.now_s, "continue", "test")
+        else:
+            heard = from_bench(trace, answer, False)
+        answer = trace.take(trace.engine.hear(heard))
+    assert trace.outcome == "detector"
+    assert "wrong polarity" in trace.reason
+    assert [s.mode for s in trace.applied] == ["rest", "current", "rest"]

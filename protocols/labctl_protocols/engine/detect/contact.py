@@ -3,12 +3,16 @@
 from labctl_drivers.vocabulary import Reading
 from labctl_protocols.engine.detect.memory import Memory
 from labctl_protocols.engine.detect.seen import Seen
+from labctl_protocols.plan import CellKind, Limits
 
 LOST_CURRENT = 0.5
 """Below this share of the set current a voltage that was reached may as well be a lost contact."""
 JUMP_V = 0.5
 SAME_CURRENT = 0.9
 SETTLED_S = 10.0
+WITH_CATHODE = ("anode-free", "full", "cathode-half")
+REVERSED_V = -0.5
+"""No cell with a cathode stands lower at rest; half and symmetric cells are about zero."""
 
 
 def nothing_there(reading: Reading) -> bool:
@@ -27,6 +31,17 @@ def not_the_cell(reading: Reading, window: tuple[float, float] | None) -> str | 
             f"{window[0]:.4g} V .. {window[1]:.4g} V: wrong polarity, wrong cell or no cell"
         )
     return None
+
+
+def reversed_cell(reading: Reading, kind: CellKind, limits: Limits) -> str | None:
+    """A cell with a cathode that stands far below zero: hands have been on its leads.
+
+    A voltage limit does not see it, for every charge drives it inwards.
+    """
+    low_V = REVERSED_V if limits.low_V is None else min(REVERSED_V, limits.low_V)
+    if kind not in WITH_CATHODE or reading.voltage_V >= low_V:
+        return None
+    return f"at rest the cell stands at {reading.voltage_V:.4g} V: wrong polarity or wrong cell"
 
 
 def contact_jump(seen: Seen, memory: Memory) -> str | None:

@@ -114,7 +114,7 @@ def group_lines(groups: Sequence[Data]) -> list[str]:
             figure(number(part(group, "first"), "charge_mAh"), ".4f"),
             figure(number(part(group, "second"), "charge_mAh"), ".4f"),
             *(_ce_cells(group) if has_ce else ()),
-            "" if group.get("complete") else "interrupted",
+            "interrupted" if group.get("interrupted") else "",
         ]
         for group in groups
     ]

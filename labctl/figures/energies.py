@@ -74,8 +74,10 @@ def voltage_efficiency(charging: Part, discharging: Part) -> float | None:
 
 
 def symmetric_overpotential_V(charging: Part, discharging: Part) -> float | None:
-    """Half of (mean positive − mean negative voltage): of both electrodes of a symmetric cell, whose
-    one is plated and whose other is stripped at the same time."""
+    """Half of (mean positive − mean negative voltage): of both electrodes of a symmetric cell.
+
+    One is plated while the other is stripped.
+    """
     return _half_of(charging.mean_voltage_V, discharging.mean_voltage_V)
 
 

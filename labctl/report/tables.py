@@ -90,7 +90,7 @@ def groups_table(record: Record) -> str:
             text_cell(group["pair"]),
             *_half_cells(group, record),
             *(_ce_cells(group) if has_ce else ()),
-            text_cell("" if group["complete"] else "interrupted"),
+            text_cell("interrupted" if group["interrupted"] else ""),
         ]
         for group in groups
     ]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from labctl.bench.model import INSTRUMENT_PARAMETERS, BenchError, Instrument, Simulate
@@ -45,6 +46,14 @@ class SimulatedCell:
     terminals: "Mapping[str, Terminals]"
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a channel of an instrument holds: the terminals of one role of a cell."""
+
+    cell: SimulatedCell
+    role: str = MAIN
+
+
 def make_twin(
     instrument: Instrument,
     cell: "CellRecord | None",
@@ -73,20 +82,36 @@ def make_twins(
     parameters: Mapping[str, float] | None = None,
     seed: int = 0,
     now: float | None = None,
+    channels: Mapping[str, int] | None = None,
 ) -> dict[str, Twin]:
     """The twins of the instruments at a cell's terminals, by role; `make_twin` for several.
 
     The cell is that of the instrument at `main`, without which there is none; each instrument
-    draws its own errors. Raises BenchError for what no simulator or model knows, and for a role
-    whose terminals the model has not.
+    draws its own errors. `channels` says which of its instrument's channels a role is at; roles
+    at two channels of one instrument have one firmware. Raises BenchError for what no simulator
+    or model knows, and for a role whose terminals the model has not.
     """
     made = make_cell(
         instruments[MAIN], cell, model=model, parameters=parameters, seed=seed, now=now
     )
-    return {
-        role: connect(made, role, instrument, parameters=parameters, seed=seed + place)
-        for place, (role, instrument) in enumerate(instruments.items())
-    }
+    held: dict[str, dict[int, Held]] = {}
+    for role, instrument in instruments.items():
+        places = held.setdefault(instrument.name, {})
+        channel = (channels or {}).get(role, 1)
+        if channel in places:
+            raise BenchError(
+                f"instrument {instrument.name}: channel {channel} is at {places[channel].role!r} "
+                f"and cannot be at {role!r} as well"
+            )
+        places[channel] = Held(made, role)
+    twins: dict[str, Twin] = {}
+    for place, instrument in enumerate({i.name: i for i in instruments.values()}.values()):
+        firmware = connect_channels(
+            held[instrument.name], instrument, parameters=parameters, seed=seed + place
+        )
+        for each in held[instrument.name].values():
+            twins[each.role] = Twin(firmware, made.cell, made.model)
+    return {role: twins[role] for role in instruments}
 
 
 def make_cell(
@@ -112,31 +137,52 @@ def make_cell(
     return SimulatedCell(made, name, terminals_of(made, start))
 
 
-def connect(
-    cell: SimulatedCell,
-    role: str,
+def connect_channels(
+    held: Mapping[int, Held],
     instrument: Instrument,
     *,
     parameters: Mapping[str, float] | None = None,
     seed: int = 0,
-) -> Twin:
-    """The instrument's twin at the cell's terminals of this role. Raises BenchError."""
-    if role not in cell.terminals:
-        raise BenchError(
-            f"instrument {instrument.name}: the model {cell.model} has no terminal {role!r}; "
-            f"it has {', '.join(cell.terminals)}"
-        )
+) -> Firmware:
+    """One instrument with a pair of terminals at each of the channels named; others are open.
+
+    The pairs may belong to one cell or to several. Raises BenchError for a role that a cell has
+    not, and for a channel that the instrument has not.
+    """
+    pairs = {channel: _terminals(each, instrument) for channel, each in sorted(held.items())}
     given = _given(instrument, parameters)
-    options = {name: given[name] for name in INSTRUMENT_PARAMETERS if name in given}
+    options: dict[str, Any] = {n: given[n] for n in INSTRUMENT_PARAMETERS if n in given}
     name = instrument.driver
     maker = _load("labctl.simulators", name, f"simulator for the driver {name!r}")
+    first = pairs.pop(1, None) or _open_terminals(next(iter(pairs.values())).now)
+    if pairs:
+        if "more" not in signature(maker).parameters:
+            raise BenchError(
+                f"instrument {instrument.name}: a {name} has one channel; "
+                f"there is none of number {min(pairs)}"
+            )
+        options["more"] = pairs
     try:
-        firmware: Firmware = maker(
-            cell.terminals[role], serial=instrument.serial, seed=seed, **options
-        )
+        firmware: Firmware = maker(first, serial=instrument.serial, seed=seed, **options)
     except ValueError as error:
         raise BenchError(f"instrument {instrument.name}: {error}") from None
-    return Twin(firmware, cell.cell, cell.model)
+    return firmware
+
+
+def _terminals(held: Held, instrument: Instrument) -> "Terminals":
+    if held.role not in held.cell.terminals:
+        raise BenchError(
+            f"instrument {instrument.name}: the model {held.cell.model} has no terminal "
+            f"{held.role!r}; it has {', '.join(held.cell.terminals)}"
+        )
+    return held.cell.terminals[held.role]
+
+
+def _open_terminals(now: float) -> "Terminals":
+    from labctl_simulators.cells import open_circuit
+    from labctl_simulators.terminals import Terminals
+
+    return Terminals(open_circuit(CellSize(kind="full"), {}, 0), now)
 
 
 def _given(instrument: Instrument, parameters: Mapping[str, float] | None) -> dict[str, float]:

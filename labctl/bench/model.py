@@ -1,7 +1,7 @@
 """A bench as values: instruments, channels, where data and messages go."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -66,11 +66,15 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Terminals:
-    """A channel: one pair of terminals of an instrument."""
+    """A channel: one pair of terminals of an instrument.
+
+    `simulate` is what a simulated cell there is, where the instrument's own block does not say it.
+    """
 
     name: str
     instrument: str
     channel: int = 1
+    simulate: Simulate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,28 @@ class Bench:
     folder: Path = Path()
 
     def instrument_of(self, channel: str) -> Instrument:
-        """The instrument behind a channel. Raises BenchError naming the known channels."""
+        """The instrument behind a channel, its `simulate` block as the channel has it.
+
+        Raises BenchError naming the known channels.
+        """
         terminals = self.channels.get(channel)
         if terminals is None:
             known = ", ".join(self.channels)
             raise BenchError(f"the bench {self.name} has no channel {channel!r}; it has {known}")
-        return self.instruments[terminals.instrument]
+        instrument = self.instruments[terminals.instrument]
+        own = terminals.simulate
+        if own is None:
+            return instrument
+        block = instrument.simulate or Simulate()
+        kept = {n: v for n, v in block.parameters.items() if n in INSTRUMENT_PARAMETERS}
+        simulate = replace(
+            block,
+            model=own.model,
+            cell=own.cell,
+            parameters={**kept, **own.parameters},
+            seed=block.seed if own.seed is None else own.seed,
+        )
+        return replace(instrument, simulate=simulate)
 
     def is_in_memory(self, channel: str) -> bool:
         """Whether the channel's instrument is simulated inside this process."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from labctl.bench.model import Bench, Instrument, Mqtt, Terminals
-from labctl.bench.parse_instrument import parse_instrument
+from labctl.bench.parse_instrument import parse_cell, parse_instrument
 from labctl.bench.parse_mqtt import parse_mqtt
 from labctl.bench.parse_shares import check_shares
 from labctl.bench.values import check_name, read_integer
@@ -17,7 +17,7 @@ from labctl_protocols.yaml12 import Entry, Mapping, compose, read_text
 MOST_CHANNELS = 1024
 
 KEYS = ("bench", "data", "mqtt", "instruments", "channels")
-CHANNEL_KEYS = ("instrument", "channel")
+CHANNEL_KEYS = ("instrument", "channel", "simulate")
 
 
 def load_bench(path: Path) -> Bench:
@@ -140,4 +140,10 @@ def _terminals(
     number = read_integer(
         mapping.get("channel"), "channel", (1, MOST_CHANNELS), problems, "channel"
     )
-    return Terminals(each.key.text, instrument.text, 1 if number is None else number)
+    block = mapping.get("simulate")
+    return Terminals(
+        each.key.text,
+        instrument.text,
+        channel=1 if number is None else number,
+        simulate=None if block is None else parse_cell(block, problems),
+    )

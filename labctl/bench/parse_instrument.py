@@ -32,6 +32,7 @@ from labctl_simulators.cells.names import split_model
 
 KEYS = ("driver", "serial", "resource", "simulate")
 SIMULATE_KEYS = ("model", "cell", "serve", "port", "parameters", "seed", "terminal", "shares")
+CELL_KEYS = ("model", "cell", "parameters", "seed")
 TERMINALS = ("main", "supply")
 
 
@@ -136,6 +137,21 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
         seed=read_integer(mapping.get("seed"), "seed", (0, 2**32 - 1), problems, "seed"),
         terminal=_terminal(terminal, problems),
         shares=None if shares is None else as_text(shares.value, "`shares`", problems),
+    )
+
+
+def parse_cell(entry: Entry, problems: Problems) -> Simulate | None:
+    """A channel's `simulate`: which simulated cell is there."""
+    mapping = as_mapping(entry.value, "`simulate`", problems)
+    if mapping is None:
+        return None
+    refuse_unknown(mapping.entries, CELL_KEYS, problems)
+    cell = mapping.get("cell")
+    return Simulate(
+        model=_model(mapping.get("model"), problems),
+        cell=None if cell is None else as_text(cell.value, "`cell`", problems),
+        parameters=_parameters(mapping.get("parameters"), problems),
+        seed=read_integer(mapping.get("seed"), "seed", (0, 2**32 - 1), problems, "seed"),
     )
 
 

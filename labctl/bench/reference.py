@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from labctl.bench.parse_instrument import names_of
+from labctl.bench.parse_instrument import CELL_KEYS, names_of
 from labctl.bench.settings import Setting, driver_settings, link_settings
 from labctl_protocols.reference.language import keys_table
 from labctl_protocols.reference.schema import DRAFT, key_schema, mapping_schema
@@ -73,6 +73,10 @@ MQTT: Keys = {
 CHANNEL: Keys = {
     "instrument": Key(TEXT, "The instrument's name.", required=True),
     "channel": Key(PLAIN["whole"], "Its number on the instrument (default: 1)."),
+    "simulate": Key(
+        mapping("cell", "`{model: …, cell: …}`"),
+        "The simulated cell there, in place of the one in the instrument's block.",
+    ),
 }
 SIMULATE: Keys = {
     "model": Key(TEXT, "The cell model, as `na-half` (default: the one that fits the cell)."),
@@ -90,6 +94,7 @@ SIMULATE: Keys = {
     "terminal": Key(TEXT, "The cell's terminal that it is at (default: `main`)."),
     "shares": Key(TEXT, "The instrument whose simulated cell it shares."),
 }
+CELL: Keys = {name: SIMULATE[name] for name in CELL_KEYS}
 INSTRUMENT: Keys = {
     "driver": Key(TEXT, "The driver's name; `labctl drivers` lists them.", required=True),
     "serial": Key(ID, "The serial number; another instrument at the address is refused."),
@@ -106,6 +111,7 @@ MAPPINGS: Mapping[str, Keys] = {
     "mqtt": MQTT,
     "channel": CHANNEL,
     "simulate": SIMULATE,
+    "cell": CELL,
     "instrument": INSTRUMENT,
 }
 
@@ -166,6 +172,7 @@ def bench_section() -> str:
         ("instrument", "An instrument"),
         ("simulate", "`simulate`"),
         ("channel", "A channel"),
+        ("cell", "`simulate` of a channel"),
         ("mqtt", "`mqtt`"),
     ):
         parts.append(f"{of}:\n\n{keys_table(MAPPINGS[name])}")

@@ -7,7 +7,7 @@ from labctl.cli.output import print_json, print_lines
 from labctl.journal import Reader, find_run
 from labctl.show.columns import in_columns
 from labctl.show.run import flat, run_rows, summary
-from labctl.show.values import Data, figure, number, part, parts, strings, text
+from labctl.show.values import Data, figure, is_interrupted, number, part, parts, strings, text
 from labctl.show.why import why_document, why_lines
 from labctl.show.words import clock_text, duration_text
 
@@ -114,7 +114,7 @@ def group_lines(groups: Sequence[Data]) -> list[str]:
             figure(number(part(group, "first"), "charge_mAh"), ".4f"),
             figure(number(part(group, "second"), "charge_mAh"), ".4f"),
             *(_ce_cells(group) if has_ce else ()),
-            "interrupted" if group.get("interrupted") else "",
+            "interrupted" if is_interrupted(group) else "",
         ]
         for group in groups
     ]

@@ -13,10 +13,11 @@ from labctl.cli.exits import Refused
 from labctl.cli.inputs import find_cell
 from labctl.cli.options import Pairs, named_numbers, read_speed
 from labctl.cli.serving import announce, stop_signals
-from labctl.twin import SimulatedCell, Twin, connect, make_cell
+from labctl.twin import Held, SimulatedCell, connect_channels, make_cell
 
 if TYPE_CHECKING:
     from labctl_protocols.cell_record import CellRecord
+    from labctl_simulators.ports import Firmware
 
 HOST = "127.0.0.1"
 
@@ -40,7 +41,8 @@ def simulate(
     First prints one JSON line for each instrument, which says where it answers. The cell is the
     one named in the instrument's `simulate` block, or by --cell; the record sets the model's
     size. With `simulate: {terminal: supply, shares: smu}` an instrument holds the third electrode
-    of the cell of `smu`. Ctrl-C or SIGTERM ends it.
+    of the cell of `smu`; each channel that the bench names holds a cell of its own. Ctrl-C or
+    SIGTERM ends it.
 
     For example:
 
@@ -55,9 +57,14 @@ def simulate(
     given = None if cell is None else find_cell(cell)
     instruments = list(described.instruments.values())
     seeds = {each.name: _seed(each, index, seed) for index, each in enumerate(instruments)}
+    places = {
+        (each.instrument, each.channel): described.instrument_of(each.name)
+        for each in described.channels.values()
+    }
+    places = {(each.name, 1): each for each in instruments} | places
     cells = {
-        each.name: _cell(described, each, given, model, parameters, seeds[each.name])
-        for each in instruments
+        place: _cell(described, each, given, model, parameters, seeds[each.name] + place[1] - 1)
+        for place, each in places.items()
         if _block(each).shares is None
     }
     twins = [(each, _twin(each, cells, parameters, seeds[each.name])) for each in instruments]
@@ -85,13 +92,14 @@ def _cell(
 
 def _twin(
     instrument: Instrument,
-    cells: dict[str, SimulatedCell],
+    cells: dict[tuple[str, int], SimulatedCell],
     parameters: dict[str, float],
     seed: int,
-) -> Twin:
+) -> "Firmware":
     block = _block(instrument)
-    shared = cells[block.shares or instrument.name]
-    return connect(shared, block.terminal, instrument, parameters=parameters, seed=seed)
+    held = {n: Held(cell) for (name, n), cell in cells.items() if name == instrument.name}
+    held[1] = Held(cells[block.shares or instrument.name, 1], block.terminal)
+    return connect_channels(held, instrument, parameters=parameters, seed=seed)
 
 
 def _seed(instrument: Instrument, index: int, seed: int | None) -> int:
@@ -102,7 +110,7 @@ def _seed(instrument: Instrument, index: int, seed: int | None) -> int:
     return index + (seed or 0)
 
 
-async def _serve(twins: list[tuple[Instrument, Twin]], speed: float) -> None:
+async def _serve(twins: list[tuple[Instrument, "Firmware"]], speed: float) -> None:
     with stop_signals() as stopped:
         async with AsyncExitStack() as served:
             for instrument, twin in twins:
@@ -111,7 +119,9 @@ async def _serve(twins: list[tuple[Instrument, Twin]], speed: float) -> None:
             await stopped.wait()
 
 
-async def _open(served: AsyncExitStack, instrument: Instrument, twin: Twin, speed: float) -> str:
+async def _open(
+    served: AsyncExitStack, instrument: Instrument, twin: "Firmware", speed: float
+) -> str:
     block = _block(instrument)
     try:
         if block.serve == "pty":
@@ -119,10 +129,10 @@ async def _open(served: AsyncExitStack, instrument: Instrument, twin: Twin, spee
                 raise Refused("Windows has no pseudo-terminals: write `serve: tcp`")
             from labctl_simulators.servers.pty_port import serve_pty
 
-            return await served.enter_async_context(serve_pty(twin.firmware, speed))
+            return await served.enter_async_context(serve_pty(twin, speed))
         from labctl_simulators.servers.tcp import serve_tcp
 
-        server = serve_tcp(twin.firmware, HOST, block.port, speed)
+        server = serve_tcp(twin, HOST, block.port, speed)
         return await served.enter_async_context(server)
     except OSError as error:
         reason = error.strerror or error

@@ -8,7 +8,7 @@ from labctl.report.html import element, escaped, number_cell, table, text_cell
 from labctl.report.means import summary_figures
 from labctl.report.record import Record
 from labctl.show.pulses import TABLES, columns_of
-from labctl.show.values import Data, number, part, parts, scaled, text
+from labctl.show.values import Data, is_interrupted, number, part, parts, scaled, text
 from labctl.show.why import UNITS, why_document
 from labctl.show.words import clock_text, duration_text
 
@@ -90,7 +90,7 @@ def groups_table(record: Record) -> str:
             text_cell(group["pair"]),
             *_half_cells(group, record),
             *(_ce_cells(group) if has_ce else ()),
-            text_cell("interrupted" if group["interrupted"] else ""),
+            text_cell("interrupted" if is_interrupted(group) else ""),
         ]
         for group in groups
     ]

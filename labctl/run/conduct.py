@@ -116,6 +116,9 @@ def twins_of(request: RunRequest) -> dict[str, Twin]:
         model=request.model,
         parameters=request.model_parameters,
         seed=request.seed,
+        channels={
+            role: request.bench.channels[name].channel for role, name in request.channels.items()
+        },
     )
 
 

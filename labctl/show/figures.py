@@ -116,7 +116,6 @@ def group_json(data: Data) -> Json:
         "path": data.get("path"),
         "pair": data.get("pair"),
         "complete": data.get("complete"),
-        "interrupted": data.get("interrupted"),
         "first": half_json(first) if first else None,
         "second": half_json(second) if second else None,
         "ce_percent": scaled(data, "ce", 100.0),

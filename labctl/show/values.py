@@ -52,3 +52,8 @@ def figure(value: float | None, form: str, unit: str = "") -> str:
     if value is None:
         return "–"
     return f"{value:{form}}" + (f" {unit}" if unit else "")
+
+
+def is_interrupted(group: Data) -> bool:
+    """Whether a group's figures are missing though charge passed both ways."""
+    return not group.get("complete") and bool(part(group, "first") and part(group, "second"))

@@ -86,7 +86,10 @@ class TerminalState:
 
 
 class Firmware(Protocol):
-    """An instrument as its wire shows it: bytes in, timed bytes out. Time is the caller's."""
+    """An instrument as its wire shows it: bytes in, timed bytes out. Time is the caller's.
+
+    One that says something by itself has `.wake_at`: when to feed it no bytes to hear that.
+    """
 
     def feed(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
         """Take bytes at `now`; give the replies with the times at which each is on the wire."""

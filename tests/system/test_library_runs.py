@@ -29,6 +29,19 @@ COARSER_PERCENT = {
     ("zn-cu-calendar", "calendar"): 0.05,
 }
 
+FIRES = {
+    name: ["soft_short_charge"]
+    for name in (
+        # the simulated LFP cell arrives 30 % charged: its first cycle gives back what it had
+        "cccv", "power-and-resistance",
+        # at 5 A/g nothing comes back until the slow cycle after it
+        "zn-anode-free-rate",
+        # after the supply more goes in than came back before
+        "na-third-electrode",
+    )
+}  # fmt: skip
+"""What detectors say of runs in which there is no fault (`soft_short_charge` only flags)."""
+
 NO_METAL_PLATED = ("k-cu-precycle",)
 """Its conditioning only makes a film, which the model, told a CE, does not lose metal to."""
 
@@ -70,7 +83,9 @@ def test_it_completes_and_the_model_lost_what_it_was_told_to(
 ) -> None:
     result = library_run(protocol)
     assert (result.outcome, result.exit_code) == ("completed", 0), result.reason
-    assert events(result, "detector") == events(result, "limit") == events(result, "fault") == []
+    assert events(result, "limit") == events(result, "fault") == []
+    fired = [str(each["name"]) for each in events(result, "detector")]
+    assert fired == FIRES.get(protocol, [])
     assert result.model is not None
     told = shelf.model(protocol)
     plated, lost = result.model["plated_mAh"], result.model["lost_mAh"]
@@ -117,6 +132,7 @@ LONG = (
     "na-sacrificial-additive", "na-seed-layer", "na-third-electrode",
     "zn-anode-free-formation-cycling", "zn-anode-free-rate", "zn-cu-preconditioning",
     "zn-plain-ce", "zn-symmetric-cycling", "cccv",
+    "zn-anode-free-preconditioning",
 )  # fmt: skip
 """Whose whole length costs seconds of host time each: `benchmarks/library.py --durations`."""
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.running import FEWER, LIBRARY, LibraryRun
+from helpers import shelf
+from helpers.running import LibraryRun
 
 from labctl.cli.app import run_command
 from labctl.journal import Reader
@@ -26,12 +27,10 @@ def test_an_exported_run_agrees_with_its_protocol(
     result = library_run(protocol)
     (file,) = Path(result.folder).glob("*.bdf.csv")
     given = [
-        word
-        for name, value in FEWER.get(protocol, {}).items()
-        for word in ("-p", f"{name}={value}")
+        word for name, value in shelf.short(protocol).items() for word in ("-p", f"{name}={value}")
     ]
     capsys.readouterr()
-    arguments = ["replay", str(file), protocol, "--cell", LIBRARY[protocol], *given, "--json"]
+    arguments = ["replay", str(file), protocol, "--cell", shelf.CELLS[protocol], *given, "--json"]
     assert run_command(arguments) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["agrees"], document["simulated"]) == (True, True)

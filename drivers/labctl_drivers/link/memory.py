@@ -8,7 +8,10 @@ from labctl_drivers.link.transport import Inbox, Pace
 
 
 class Peer(Protocol):
-    """The other end: bytes in, timed bytes out, on the loop's clock."""
+    """The other end: bytes in, timed bytes out, on the loop's clock.
+
+    A peer that says something by itself has `.wake_at`: when to ask it for that, with no bytes.
+    """
 
     def feed(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
         """Take bytes at `now`; give the replies with the times at which each is there."""
@@ -24,6 +27,7 @@ class MemoryTransport:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._inbox: Inbox | None = None
+        self._waking: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Begin to deliver."""
@@ -31,7 +35,9 @@ class MemoryTransport:
 
     async def write(self, data: bytes) -> None:
         """Feed the peer."""
-        inbox = self._opened()
+        self._exchange(self._opened(), data)
+
+    def _exchange(self, inbox: Inbox, data: bytes) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
         for when, reply in self._peer.feed(data, now):
@@ -39,6 +45,15 @@ class MemoryTransport:
                 inbox.push(reply)
             else:
                 loop.call_at(when, inbox.push, reply)
+        self._sleep()
+        wake_at: float | None = getattr(self._peer, "wake_at", None)
+        if wake_at is not None:
+            self._waking = loop.call_at(wake_at, self._exchange, inbox, b"")
+
+    def _sleep(self) -> None:
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking = None
 
     async def read(self, deadline: float) -> bytes:
         """The next bytes; none at the deadline."""
@@ -53,6 +68,7 @@ class MemoryTransport:
 
     async def close(self) -> None:
         """What is still under way is delivered to nobody."""
+        self._sleep()
         if self._inbox is not None:
             self._inbox.lose("the link was closed")
         self._inbox = None

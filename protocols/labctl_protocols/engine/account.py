@@ -48,11 +48,15 @@ class Account:
             share.negative_As -= charge_As
 
     def merge(self, other: "Account") -> None:
-        """Enter another account whole."""
+        """Enter another account whole.
+
+        What sampling leaves open adds up from step to step: equal steps break down at the same
+        place between two readings, and an output changes equally late each time.
+        """
         self.charge_As += other.charge_As
         self.energy_J += other.energy_J
         self.duration_s += other.duration_s
-        self.variance_As2 += other.variance_As2
+        self.variance_As2 = (math.sqrt(self.variance_As2) + math.sqrt(other.variance_As2)) ** 2
         for range_A, theirs in other.ranges.items():
             ours = self.ranges.setdefault(range_A, RangeShare())
             ours.positive_As += theirs.positive_As

@@ -328,7 +328,6 @@ def group_data(engine: Engine, scope: Scope) -> dict[str, object]:
         "path": scope.path,
         "pair": scope.pair,
         "complete": scope.whole and both,
-        "interrupted": not scope.whole,
         "first": None if first is None else half_data(first),
         "second": None if second is None else half_data(second),
         "ce": ce,

@@ -70,7 +70,10 @@ class Pace:
 
     def _tick(self) -> None:
         self._ticker = self._loop.call_later(TICK_S, self._tick)
-        self._firmware.advance(self.now())
+        if getattr(self._firmware, "wake_at", None) is None:
+            self._firmware.advance(self.now())
+        else:
+            self.receive(b"")
 
 
 def begin_at(firmware: Firmware) -> float:

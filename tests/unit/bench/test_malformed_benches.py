@@ -88,6 +88,8 @@ TABLE = [
     Row("no-such-instrument", "{instrument: two}", "{instrument: too}", "15:20"),
     Row("channel", "channel: 1", "channel: 0", "14:34"),
     Row("channel", "channel: 1", "channel: 1.5", "14:34"),
+    Row("model", "{instrument: two}", "{instrument: two, simulate: {model: na-haf}}", "15:43"),
+    Row("unknown-key", "{instrument: two}", "{instrument: two, simulate: {port: 1}}", "15:36"),
     Row("same-terminals", "{instrument: two}", "{instrument: smu, channel: 1}", "15:3"),
     Row("url", "mqtt://localhost", "http://localhost", "3:13"),
     Row("url", "mqtt://localhost", "mqtt://localhost/topic", "3:13"),

@@ -144,3 +144,12 @@ def test_merging_is_adding() -> None:
     assert parts == whole
     assert whole.ranges[1e-2].negative_As == pytest.approx(0.021)
     assert whole.ranges[1e-2].positive_As == pytest.approx(0.010)
+
+
+def test_what_sampling_leaves_open_adds_up_over_equal_steps() -> None:
+    """Equal steps are cut at the same place between two readings: their errors are one error."""
+    total = Account()
+    for _ in range(500):
+        total.merge(Account(charge_As=0.36, duration_s=36.0, variance_As2=1e-8))
+    assert math.sqrt(total.variance_As2) == pytest.approx(500 * 1e-4)
+    assert total.charge_As == pytest.approx(180.0)

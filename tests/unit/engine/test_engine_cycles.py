@@ -185,7 +185,6 @@ def test_a_stop_in_mid_half_leaves_the_cycle_incomplete_without_a_figure() -> No
     assert (last["ce"], last["u_ce"]) == (None, None)
     assert "interrupted" in last["flags"]
     assert trace.data("group_left")[0]["complete"] is False
-    assert trace.data("group_left")[0]["interrupted"] is True
     assert trace.engine.state.cycles.done == 1
     assert trace.steps[-1]["ended"] == "interrupted"
     assert last["second"]["charge_Ah"] == pytest.approx(trace.steps[-1]["capacity_Ah"], rel=1e-12)
@@ -296,7 +295,6 @@ def test_total_broken_off_is_no_figure_to_trust() -> None:
     trace = run(plan, Bench(Linear(3.0, 100.0)), stop_when=stop)
     assert trace.data("cycle")[0]["complete"] is False
     assert trace.data("group_left")[0]["complete"] is False
-    assert trace.data("group_left")[0]["interrupted"] is True
 
 
 # ---- figures that expressions see -------------------------------------------------------------
@@ -419,9 +417,3 @@ def test_retention_knows_that_gain_and_zero_are_the_same_in_both() -> None:
     """One polarity, one range, one duration: of the instrument only what is random is left."""
     (first, second) = full_run(repeat(2, UP, DOWN)).data("cycle")
     assert second["u_retention"] < 0.05 * first["u_ce"]
-
-
-def test_a_group_that_is_no_pair_is_not_interrupted() -> None:
-    trace = full_run(group("g", UP), kind="anode-free")
-    (left,) = trace.data("group_left")
-    assert (left["complete"], left["interrupted"]) == (False, False)

@@ -87,6 +87,10 @@ def on_step_over(engine: Engine, word: str) -> None:
 
 def _drive_over(engine: Engine, seen: Seen, word: str) -> None:
     step, memory = seen.step, engine.state.detect
+    if not seen.main:
+        # what comes back no longer says what can go in: metal has come from elsewhere
+        memory.returned_As = 0.0
+        return
     memory.last_node = step.node
     if step.set_current_A is not None:
         memory.last_set_A = abs(step.set_current_A)

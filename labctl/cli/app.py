@@ -79,6 +79,7 @@ def make_app(called: str = "") -> cyclopts.App:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command; every exception ends here as an exit code and one line per error."""
+    _open_closed_streams()
     arguments, debug = _without_debug(arguments)
     called = next(iter(arguments), "")
     try:
@@ -101,6 +102,16 @@ def run_command(arguments: list[str]) -> int:
             traceback.print_exc()
         return _tell(*lines_and_code(error))
     return code if isinstance(code, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Who started us may have closed our output (`>&-`): a run goes on all the same, unheard.
+
+    The null device also takes the number that a journal's file would get otherwise.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
 
 
 def _refuse_unknown(called: str) -> None:

@@ -15,7 +15,7 @@ class Column(NamedTuple):
 
 
 MEANS = ("arithmetic", "geometric", "product", "charge_summed")
-KEPT = frozenset({"cycle", "first", "second", "mAh", "CE/%"})
+KEPT = frozenset({"cycle", "first", "second", "mAh"})
 """Columns that stay where nothing is known in them; of the others only those that say something."""
 
 
@@ -67,6 +67,7 @@ SYMMETRIC = (
     _of("early", "symmetric_overpotential_early_V", ".1f", 1e3),
     _of("middle", "symmetric_overpotential_middle_V", ".1f", 1e3),
     _of("late", "symmetric_overpotential_late_V", ".1f", 1e3),
+    _of("ΔV/mV", "hysteresis_V", ".1f", 1e3),
 )
 CELL = (
     _of("EE/%", "energy_efficiency_percent", ".2f"),
@@ -84,10 +85,10 @@ LEGEND = {
     "inv/%": "inv: metal that is left",
     "ηpl/mV": "ηpl: plateau of plating",
     "ηnuc/mV": "ηnuc: its dip below that",
-    "η/mV": "η: overpotential of one electrode, on the mean and at 5, 50, 95 % of the charge",
+    "η/mV": "η: mean overpotential of both electrodes together, then at 5, 50, 95 % of the charge",
     "V1/V": "V1, V2: charge-weighted means",
 }
-GAP = {"half": "ΔV: hysteresis of the plateaus"}
+GAP = dict.fromkeys(("half", "symmetric"), "ΔV: hysteresis of the plateaus")
 GAP_OF_CELL = "ΔV: V̄ charging − V̄ discharging"
 
 

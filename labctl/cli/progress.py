@@ -139,6 +139,8 @@ def _parts(snapshot: Snapshot) -> Iterator[_Part]:
     yield from _currents(snapshot)
     if snapshot.ce is not None:
         yield _Part(f"CE {ce_text(snapshot.ce, snapshot.u_ce)}", 7)
+    if snapshot.overpotential_V is not None:
+        yield _Part(f"η {snapshot.overpotential_V * 1e3:.1f} mV", 7)
     if snapshot.inventory is not None:
         yield _Part(f"inv {snapshot.inventory * 100:.1f} %", 3)
     if snapshot.left_s is not None:

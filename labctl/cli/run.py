@@ -28,7 +28,7 @@ from labctl.cli.output import print_json, print_lines
 from labctl.cli.progress import shown_progress
 from labctl.cli.runs import group_lines
 from labctl.run.request import RunRequest, RunResult, Speed
-from labctl.show.values import figure, number
+from labctl.show.values import figure, number, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -198,7 +198,15 @@ def _result_lines(result: RunResult) -> list[str]:
 def _last_cycle(cycles: "Sequence[Mapping[str, object]]") -> str:
     last = cycles[-1]
     ce, u_ce = number(last, "ce_percent"), number(last, "u_ce_percent")
-    shown = f"CE {figure(ce, '.3f')} ± {figure(u_ce, '.3f', '%')}"
+    if ce is not None:
+        shown = f"CE {figure(ce, '.3f')} ± {figure(u_ce, '.3f', '%')}"
+    else:  # it was interrupted, or the cell is symmetric
+        shown = ", ".join(_half_words(part(last, half)) for half in ("first", "second"))
     return (
         f"{len(cycles)} cycles, the last with {shown}" if len(cycles) > 1 else f"cycle 1: {shown}"
     )
+
+
+def _half_words(half: "Mapping[str, object]") -> str:
+    charge = figure(number(half, "charge_mAh"), ".4f", "mAh")
+    return f"{half['kind']} {charge} at {figure(number(half, 'mean_voltage_V'), '.4f', 'V')}"

@@ -105,18 +105,23 @@ def revision_lines(revision: Data) -> list[str]:
 
 
 def group_lines(groups: Sequence[Data]) -> list[str]:
-    """The groups' figures as a table; nothing where there are no groups."""
+    """The groups' figures as a table, the CE where one has it; nothing without groups."""
+    has_ce = any(number(group, "ce_percent") is not None for group in groups)
     rows = [
         [
             text(group, "label"),
             text(group, "class"),
             figure(number(part(group, "first"), "charge_mAh"), ".4f"),
             figure(number(part(group, "second"), "charge_mAh"), ".4f"),
-            figure(number(group, "ce_percent"), ".3f"),
-            figure(number(group, "u_ce_percent"), ".3f"),
+            *(_ce_cells(group) if has_ce else ()),
             "interrupted" if is_interrupted(group) else "",
         ]
         for group in groups
     ]
-    head = ["group", "class", "first/mAh", "second/mAh", "CE/%", "±/%", ""]
+    ce_heads = ["CE/%", "±/%"] if has_ce else []
+    head = ["group", "class", "first/mAh", "second/mAh", *ce_heads, ""]
     return in_columns(head, rows) if rows else []
+
+
+def _ce_cells(group: Data) -> list[str]:
+    return [figure(number(group, name), ".3f") for name in ("ce_percent", "u_ce_percent")]

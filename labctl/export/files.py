@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, with names that say what is in them."""
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -49,6 +50,8 @@ def target(folder: Path, manifest: Mapping[str, object], ending: str, wanted: Pa
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary file beside the path, which becomes it, durably, when the block ends well."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary

@@ -26,7 +26,8 @@ def voltages_json(first: Part, second: Part, whole: bool, cell: str) -> Json:
     """A cycle's figures of energy and voltage; None where the cycle was cut short.
 
     `cell` is its kind: in a half cell the plateau of plating is the overpotential, in a symmetric
-    cell half of what lies between the directions, which is told early, in the middle and late too.
+    cell half of what lies between the directions: that of both electrodes together, the ohmic part
+    in it. It is told early, in the middle and late too.
     """
     up, down = (first, second) if first.sign > 0 else (second, first)
     found = {
@@ -73,7 +74,10 @@ def voltage_efficiency(charging: Part, discharging: Part) -> float | None:
 
 
 def symmetric_overpotential_V(charging: Part, discharging: Part) -> float | None:
-    """Half of (mean positive − mean negative voltage): of one electrode of a symmetric cell."""
+    """Half of (mean positive − mean negative voltage): of both electrodes of a symmetric cell.
+
+    One is plated while the other is stripped.
+    """
     return _half_of(charging.mean_voltage_V, discharging.mean_voltage_V)
 
 

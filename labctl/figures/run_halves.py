@@ -117,10 +117,12 @@ def _settle_cycle(walk: _Walk, cycle: float | None, standing: Standing) -> None:
 
 
 def _settle_one(walk: _Walk, role: str) -> None:
-    """The oldest half that it can be: the engine tells them in order."""
+    """The oldest half that it can be: the engine tells them in order.
+
+    Where no half began as cycles do, there is none to be told from."""
     is_open = role == "open"
     for half in walk.waiting:
-        if (half.sign == walk.first_sign) == is_open:
+        if walk.first_sign is None or (half.sign == walk.first_sign) == is_open:
             half.standing = "open" if is_open else "lead-in"
             walk.waiting.remove(half)
             return

@@ -1,4 +1,7 @@
-"""Coulombic efficiency with its uncertainty, and both capacities, against cycle."""
+"""Coulombic efficiency with its uncertainty, and both capacities, against cycle.
+
+Of a symmetric cell only the charges: it has no Coulombic efficiency.
+"""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,6 +24,8 @@ def efficiency(record: Record) -> Picture | Missing:
     columns = cycle_columns(record)
     if not columns.cycle.size:
         return Missing(NAME, TITLE, "the run has no cycle yet")
+    if record.kind == "symmetric":
+        return _charges_alone(columns, record.area_cm2)
 
     def draw(figure: Figure) -> None:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1.15, 1))
@@ -30,6 +35,19 @@ def efficiency(record: Record) -> Picture | Missing:
         figure.align_ylabels()
 
     return Picture(NAME, TITLE, _caption(columns), draw, height_cm=8.5)
+
+
+def _charges_alone(columns: CycleColumns, area_cm2: float | None) -> Picture:
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        _draw_capacity(axes, columns, area_cm2)
+        canvas.count_axis(axes, int(columns.cycle.min()), int(columns.cycle.max()))
+
+    caption = (
+        "The charge of both halves. A symmetric cell has no Coulombic efficiency: what is plated "
+        "on one electrode is stripped from the other."
+    )
+    return Picture("charge", "Charge against cycle", caption, draw, height_cm=5.5)
 
 
 def _caption(columns: CycleColumns) -> str:

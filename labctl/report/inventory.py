@@ -20,6 +20,8 @@ def inventory(record: Record) -> Picture | Missing:
     whole = np.isfinite(columns.lost_mAh)
     if record.kind == "cathode-half":
         return Missing(NAME, TITLE, "a cathode half cell has no metal to lose")
+    if record.kind == "symmetric":
+        return Missing(NAME, TITLE, "in a symmetric cell charge does not tell what was lost")
     if not whole.any():
         return Missing(NAME, TITLE, "no cycle is complete")
     cycle, lost_mAh = columns.cycle[whole], columns.lost_mAh[whole]

@@ -13,7 +13,7 @@ NAME, TITLE = "polarisation", "Mean voltages and polarisation against cycle"
 
 GAPS = {
     "half": ("Hysteresis", "the distance of the plateaus (medians from 20 to 80 % of the charge)"),
-    "symmetric": ("Overpotential", "half of their distance, the overpotential of one electrode"),
+    "symmetric": ("Overpotential", "half of their distance, that of both electrodes together"),
 }
 GAP_OF_CELL = "Polarisation", "the mean while charging less the mean while discharging"
 
@@ -44,7 +44,8 @@ def polarisation(record: Record) -> Picture | Missing:
             upper.plot(cycle, scale * voltage, marker, ms=size, color=colour, label=kind)
         upper.set_ylabel(f"Mean\nvoltage ({unit})")
         upper.margins(y=0.25)
-        upper.legend(loc="best", ncols=2, columnspacing=1.0)
+        # inside, its points would be taken for cycles
+        upper.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, columnspacing=1.0)
         lower.plot(cycle, 1e3 * columns.gap_V[whole], marker, ms=size, color="black")
         lower.set_ylabel(f"{word}\n(mV)")
         lower.margins(y=0.15)

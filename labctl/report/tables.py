@@ -30,6 +30,9 @@ FIGURES = (
 )
 """Head, key in the figures, factor, form; columns without any figure are left out."""
 
+CE_HEADS = ("CE (%)", "u(CE) (%)")
+"""In all but symmetric cells."""
+
 MOST_PULSES = 500
 """`labctl export --to pulses-csv` has them all."""
 
@@ -41,15 +44,15 @@ def cycles_table(record: Record) -> str:
         return element("p", "The run has no cycle yet.")
     kinds = [kinds_of(cycles, half) for half in ("first", "second")]
     figures = [each for each in FIGURES if any(number(row, each[1]) is not None for row in cycles)]
-    head = ["cycle", "class", "group", *_half_heads(kinds, record), "CE (%)", "u(CE) (%)"]
+    has_ce = record.kind != "symmetric"
+    head = ["cycle", "class", "group", *_half_heads(kinds, record), *(CE_HEADS if has_ce else ())]
     rows = [
         [
             number_cell(number(cycle, "cycle"), ".0f"),
             text_cell(cycle["class"]),
             text_cell(cycle["group"] or ""),
             *_half_cells(cycle, record),
-            number_cell(number(cycle, "ce_percent"), ".3f"),
-            number_cell(number(cycle, "u_ce_percent"), ".3f"),
+            *(_ce_cells(cycle) if has_ce else ()),
             *(number_cell(scaled(cycle, key, factor), form) for _, key, factor, form in figures),
             text_cell(_flags(cycle)),
         ]
@@ -77,16 +80,16 @@ def groups_table(record: Record) -> str:
     groups = parts(record.figures, "groups")
     if not groups:
         return element("p", "The protocol has no groups.")
-    head = ["group", "class", "pair", *_half_heads(["first", "second"], record), "CE (%)",
-            "u(CE) (%)", ""]  # fmt: skip
+    has_ce = record.kind != "symmetric"
+    head = ["group", "class", "pair", *_half_heads(["first", "second"], record),
+            *(CE_HEADS if has_ce else ()), ""]  # fmt: skip
     rows = [
         [
             text_cell(group["label"] or ""),
             text_cell(group["class"]),
             text_cell(group["pair"]),
             *_half_cells(group, record),
-            number_cell(number(group, "ce_percent"), ".3f"),
-            number_cell(number(group, "u_ce_percent"), ".3f"),
+            *(_ce_cells(group) if has_ce else ()),
             text_cell("interrupted" if is_interrupted(group) else ""),
         ]
         for group in groups
@@ -212,6 +215,10 @@ def _half_cells(row: Data, record: Record) -> list[str]:
             areal = None if charge_mAh is None else charge_mAh / record.area_cm2
             cells.append(number_cell(areal, "#.5g"))
     return cells
+
+
+def _ce_cells(row: Data) -> list[str]:
+    return [number_cell(number(row, key), ".3f") for key in ("ce_percent", "u_ce_percent")]
 
 
 def _flags(cycle: Data) -> str:

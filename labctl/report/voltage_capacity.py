@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from labctl.figures.run_halves import Half
 from labctl.report import canvas
@@ -44,6 +45,7 @@ def voltage_capacity(record: Record) -> Picture | Missing:
             axes.set_ylabel("Voltage (V)")
         panels[-1].set_xlabel(canvas.capacity_word(record.area_cm2))
         panels[-1].set_xlim(left=0.0)
+        panels[-1].xaxis.set_major_locator(MaxNLocator(nbins=6))
         _legend(panels[0], shown)
         cycle_bar(figure, panels, numbers, "Plating" if by_pair else "Cycle")
         figure.align_ylabels()

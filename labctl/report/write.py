@@ -16,11 +16,13 @@ from labctl.report.polarisation import polarisation
 from labctl.report.record import Record, read_record
 from labctl.report.time_course import time_course
 from labctl.report.voltage_capacity import voltage_capacity
+from labctl.report.voltammogram import voltammogram
 
 FIGURES: tuple[Callable[[Record], Picture | Missing], ...] = (
     efficiency,
     voltage_capacity,
     time_course,
+    voltammogram,
     nucleation,
     inventory,
     polarisation,

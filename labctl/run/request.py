@@ -64,9 +64,11 @@ class Snapshot:
 
     `elapsed_s` is cell time since the run began, `left_s` an estimate of what remains of the step;
     `charge_Ah` has passed in the step, `area_cm2` is the record's; `ce` and `u_ce` (k = 2) are
-    fractions, of the last complete cycle or group; `inventory` is a fraction of nominal. `waiting`
-    says what the run waits for, where it does. `told` are the newest of the `told_count` remarks,
-    flags and faults so far; `outcome` is set in the last snapshot only.
+    fractions, of the last complete cycle or group, where the cell has a CE; in a symmetric cell
+    `overpotential_V` is that of both electrodes together in its last cycle; `inventory` is a
+    fraction of nominal. `waiting` says what the run waits for, where it does. `told` are the newest
+    of the `told_count` remarks, flags and faults so far; `outcome` is set in the last snapshot
+    only.
     """
 
     run: str
@@ -80,6 +82,7 @@ class Snapshot:
     area_cm2: float | None = None
     ce: float | None = None
     u_ce: float | None = None
+    overpotential_V: float | None = None
     inventory: float | None = None
     left_s: float | None = None
     waiting: str = ""

@@ -6,6 +6,7 @@ from collections import deque
 from pathlib import Path
 
 from labctl.run.request import OnProgress, Snapshot
+from labctl.show.figures import overpotential_of
 from labctl_protocols.decisions import Answer
 from labctl_protocols.engine import Engine
 from labctl_protocols.plan import Ask
@@ -66,6 +67,7 @@ class ProgressWatch:
         self._tell = tell
         self._next_s = 0.0
         self._ce: tuple[float | None, float | None] = (None, None)
+        self._overpotential_V: float | None = None
         self._told: deque[str] = deque(maxlen=TOLD)
         self._told_count = 0
 
@@ -86,6 +88,8 @@ class ProgressWatch:
         for event in answer.events:
             if event.kind in ("cycle", "group_left") and event.data.get("ce") is not None:
                 self._ce = (_number(event.data["ce"]), _number(event.data["u_ce"]))
+            elif event.kind == "cycle" and self._engine.plan.kind == "symmetric":
+                self._overpotential_V = overpotential_of(event.data)
             elif event.kind in ("limit", "detector", "fault", "mark", "operator", "revision"):
                 name = event.data.get("name")
                 told = f"{event.kind} {name}" if name else event.kind
@@ -112,6 +116,7 @@ class ProgressWatch:
             area_cm2=self._engine.plan.area_cm2,
             ce=self._ce[0],
             u_ce=self._ce[1],
+            overpotential_V=self._overpotential_V,
             inventory=self._inventory(),
             left_s=self._step_left_s(),
             waiting=self._waiting(),

@@ -13,7 +13,6 @@ SENSE_OF_KIND = {
     "anode-free": "charge-first",
     "full": "charge-first",
     "cathode-half": "charge-first",
-    "symmetric": "plate-first",
 }
 
 
@@ -100,6 +99,12 @@ def cycle_json(data: Data) -> Json:
         "u_ce_percent": scaled(data, "u_ce", 100.0),
         "flags": data.get("flags", []),
     }
+
+
+def overpotential_of(data: Data) -> float | None:
+    """Of both electrodes of a symmetric cell, V: half of what is between a cycle's means."""
+    first_V, second_V = (number(part(data, half), "mean_voltage_V") for half in ("first", "second"))
+    return None if first_V is None or second_V is None else abs(first_V - second_V) / 2
 
 
 def group_json(data: Data) -> Json:

@@ -101,6 +101,8 @@ def _live(maker: Maker, tree: Tree, name: str, kind: Dimensions) -> Term:
         return maker.refuse(
             "no-ledger", tree, f"a {ctx.kind} cell has no metal ledger, so no `{name}`"
         )
+    if name == "ce" and ctx.kind == "symmetric":
+        return _no_efficiency(maker, tree)
     if name == "nominal" and cell is not None:
         if cell.capacity_Ah is None:
             return maker.refuse(
@@ -113,6 +115,15 @@ def _live(maker: Maker, tree: Tree, name: str, kind: Dimensions) -> Term:
             "missing-field", tree, "`inventory` needs `inventory` in the cell record"
         )
     return Term(kind, lambda names: names.live(name), word=name, ledger=name in LEDGER)
+
+
+def _no_efficiency(maker: Maker, tree: Tree) -> Term:
+    return maker.refuse(
+        "no-efficiency",
+        tree,
+        "a symmetric cell has no Coulombic efficiency, so no `ce`",
+        "its voltage tells how it is, as in `voltage > 0.5 V`",
+    )
 
 
 def _parameter(maker: Maker, tree: Tree) -> Term:
@@ -136,6 +147,8 @@ def _last(maker: Maker, tree: Tree) -> Term:
     if kind is None:
         hint = meant(figure, FIGURES) or "one of " + ", ".join(FIGURES)
         return maker.refuse("figure", tree, f"unknown figure `{figure}`", hint)
+    if figure == "ce" and maker.ctx.kind == "symmetric":
+        return _no_efficiency(maker, tree)
     return Term(kind, lambda names: names.last(label, figure))
 
 

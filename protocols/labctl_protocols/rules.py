@@ -48,6 +48,7 @@ RULES = {
     "name-taken": "a name that means something already",
     "negative": "a magnitude that is negative, or zero where that has no sense",
     "no-auxiliary": "an auxiliary that the bench does not have",
+    "no-efficiency": "the Coulombic efficiency of a cell that has none",
     "no-end": "a step that may never end",
     "no-ledger": "the metal ledger in a cell that has none",
     "no-limits": "voltage or current that neither cell nor protocol limits",

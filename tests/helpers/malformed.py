@@ -269,6 +269,10 @@ MEANING = [
     step("no-plating", "§plate: 1 mA until 1 h", "symmetric", "symmetric"),
     step("no-plating", "§strip: 1 mA until 1 h", "cathode-half", "cathode"),
     step("no-ledger", "rest: until §deposit > 1 mAh or 1 h", "symmetric", "symmetric"),
+    step("no-efficiency", "rest: until §ce < 90 % or 1 h", "symmetric", "symmetric"),
+    step(
+        "no-efficiency", "rest: until §last(a).ce < 90 % or 1 h\nlabel: a", "no `ce`", "symmetric"
+    ),
     top("wrong-cell", "cell: {kind: §half}", "full"),
     top("wrong-cell", "cell: {metal: §K}", "Na"),
     top("choice", "cell: {kind: §coin}", "one of"),

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -239,3 +240,9 @@ def test_ctrl_c_ends_with_130_and_the_output_off(tmp_path: Path) -> None:
     assert "SIGINT" in errors
     (run,) = json.loads(labctl("runs", "--json", cwd=tmp_path).stdout)["runs"]
     assert run["outcome"] == "stopped"
+
+
+def test_a_closed_output_is_no_bug(tmp_path: Path) -> None:
+    command = f"'{sys.executable}' -m labctl runs --data '{tmp_path}' >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -14,6 +14,15 @@ FULL = (
     "-p", "formations=1", "-p", "wetting=1 min",
 )  # fmt: skip
 
+SYMMETRIC = (
+    "run", "na-symmetric-cycling", "--cell", "na-symmetric", "-p", "cycles=2",
+    "-p", "j=2 mA/cm2", "-p", "wetting=1 min",
+)  # fmt: skip
+SWEPT = (
+    "run", "na-cu-voltammetry", "--cell", "na-cu-half", "-p", "cycles=2", "-p", "rate=20 mV/s",
+    "-p", "step=10 mV", "-p", "wetting=1 min",
+)  # fmt: skip
+
 
 def reported(folder: Path, arguments: tuple[str, ...]) -> tuple[Path, Page, list[Path]]:
     ran = labctl(*arguments, "--data", str(folder), "--json")
@@ -150,3 +159,29 @@ def test_each_kind_of_cell_gets_its_figures(
         assert ("p", missing) in {(tag, known.get("id")) for tag, known in page.tags}
         for path in pictures:
             assert "IDAT" in png_chunks(path) if path.suffix == ".png" else svg_texts(path)
+
+
+def test_a_symmetric_cell_is_shown_without_efficiency(tmp_path: Path) -> None:
+    run, page, pictures = reported(tmp_path, SYMMETRIC)
+    names = {path.stem.rpartition("_")[2] for path in pictures}
+    assert names == {"charge", "voltage-capacity", "time", "polarisation"}
+    assert "CE" not in " ".join([*page.tables["cycles"][0], *page.tables.get("means", [[""]])[0]])
+    place = page.tables["cycles"][0].index("η (mV)")
+    means = asked(
+        run,
+        "SELECT data ->> '$.first.mean_voltage_V', data ->> '$.second.mean_voltage_V',"
+        " data ->> '$.flags' FROM events WHERE kind = 'cycle' ORDER BY seq",
+    )
+    assert len(means) == 2
+    for row, (up_V, down_V, flags) in zip(page.values["cycles"][1:], means, strict=True):
+        assert float(row[place]) == pytest.approx(500 * (float(str(up_V)) - float(str(down_V))))
+        assert flags == "[]"
+    for command in ("cycles", "show", "why"):
+        told = labctl(command, str(run))
+        assert (told.returncode, "CE" in told.stdout) == (0, False), told.stdout
+
+
+def test_a_sweep_is_shown_as_current_over_voltage(tmp_path: Path) -> None:
+    _, _, pictures = reported(tmp_path, SWEPT)
+    (svg,) = (path for path in pictures if path.name.endswith("_voltammogram.svg"))
+    assert {"Voltage (V)", "Current (mA/cm²)", "Scan"} <= set(svg_texts(svg))

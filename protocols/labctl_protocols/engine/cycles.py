@@ -58,10 +58,13 @@ class Cycles:
     charge comes after it; `reference_second` is the half that counts as 100 % of retention, that
     of cycle `reference_cycle`, and `retained_second` the last one of which retention tells: of
     class `cycle`, or of the reference's own group (a reference test between cycles is neither).
+    `has_ce` is false in a symmetric cell: what is plated there on one electrode is stripped from
+    the other, so that no charge over another says what came back.
     """
 
     first_sign: int | None
     reference: str | None = None
+    has_ce: bool = True
     scopes: list[Scope] = field(
         default_factory=lambda: [Scope(label=None, group_class="cycle", path="", pair="each")]
     )
@@ -184,8 +187,8 @@ class Cycles:
         number, group_class, label, pair = scope.cycle, scope.group_class, scope.label, scope.pair
 
         def data() -> dict[str, object]:
-            ce = coulombic_efficiency(first.account, second.account) if whole else None
-            u_ce = ce_uncertainty(first.account, second.account, accuracy) if whole else None
+            ce = self.efficiency(first, second) if whole else None
+            u_ce = None if ce is None else ce_uncertainty(first.account, second.account, accuracy)
             return {
                 "cycle": number,
                 "class": group_class,
@@ -196,7 +199,7 @@ class Cycles:
                 "ce": ce,
                 "u_ce": u_ce,
                 **(self._retention_data(second, accuracy) if whole else {}),
-                "flags": cycle_flags(second, pair, whole),
+                "flags": cycle_flags(second, pair, whole, self.has_ce),
             }
 
         emit("cycle", data)
@@ -225,7 +228,11 @@ class Cycles:
     def live_ce(self) -> float | None:
         """CE of the last cycle; a second half that ended at its voltage is taken as whole."""
         first, second = self._pair_now() or (self.last_first, self.last_second)
-        if first is None or second is None:
+        return self.efficiency(first, second)
+
+    def efficiency(self, first: Half | None, second: Half | None) -> float | None:
+        """CE of these halves; None where the cell has no such figure."""
+        if first is None or second is None or not self.has_ce:
             return None
         return coulombic_efficiency(first.account, second.account)
 
@@ -253,12 +260,12 @@ class Cycles:
         return None
 
 
-def cycle_flags(second: Half, pair: str, whole: bool) -> list[str]:
-    """What a reader of the figure has to know."""
+def cycle_flags(second: Half, pair: str, whole: bool, has_ce: bool = True) -> list[str]:
+    """What a reader of the figure has to know; a half without a CE needs no cut-off."""
     flags = []
     if not whole:
         flags.append("interrupted")
-    if pair == "each" and not second.at_voltage:
+    if has_ce and pair == "each" and not second.at_voltage:
         flags.append("not stripped to cut-off" if second.kind == "strip" else "not at cut-off")
     return flags
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Reading, Setpoint
-from labctl_protocols.engine.account import ce_uncertainty, coulombic_efficiency
-from labctl_protocols.engine.cycles import Half, Scope, half_data
+from labctl_protocols.engine.account import ce_uncertainty
+from labctl_protocols.engine.cycles import Scope, half_data
 from labctl_protocols.engine.detect import contact, watch
 from labctl_protocols.engine.ends import Progress, Sample, freeze_targets, interpolate
 from labctl_protocols.engine.judge import Over, starved
@@ -312,22 +312,17 @@ def close_scope(engine: Engine, whole: bool = True) -> None:
     if scope.label is None:
         return
     engine.state.lasts[scope.label] = {
-        "ce": _ce_of(scope.first, scope.second),
+        "ce": cycles.efficiency(scope.first, scope.second),
         "capacity": None if scope.second is None else abs(scope.second.account.charge_As),
     }
     engine.later("group_left", lambda: group_data(engine, scope))
-
-
-def _ce_of(first: Half | None, second: Half | None) -> float | None:
-    if first is None or second is None:
-        return None
-    return coulombic_efficiency(first.account, second.account)
 
 
 def group_data(engine: Engine, scope: Scope) -> dict[str, object]:
     """A group's figures: Σ second / Σ first over all that passed in it."""
     first, second = scope.first, scope.second
     both = first is not None and second is not None
+    ce = engine.state.cycles.efficiency(first, second)
     return {
         "label": scope.label,
         "class": scope.group_class,
@@ -336,10 +331,10 @@ def group_data(engine: Engine, scope: Scope) -> dict[str, object]:
         "complete": scope.whole and both,
         "first": None if first is None else half_data(first),
         "second": None if second is None else half_data(second),
-        "ce": _ce_of(first, second),
+        "ce": ce,
         "u_ce": (
             None
-            if first is None or second is None
+            if first is None or second is None or ce is None
             else ce_uncertainty(first.account, second.account, engine.main_accuracy)
         ),
     }

@@ -161,7 +161,7 @@ def fresh_state(plan: Plan) -> RunState:
         started_s=0.0,
         now_s=0.0,
         ledger=MetalLedger(nominal, inventory, Account(charge_As=on_collector)),
-        cycles=Cycles(first_sign, plan.reference),
+        cycles=Cycles(first_sign, plan.reference, has_ce=plan.kind != "symmetric"),
     )
 
 

@@ -157,6 +157,20 @@ def test_a_symmetric_cell_begins_with_whatever_comes_first() -> None:
     ] * 2
 
 
+def test_a_symmetric_cell_has_no_efficiency_and_needs_no_cut_off() -> None:
+    limits = Limits(low_V=-1.0, high_V=1.0, current_A=0.02)
+    steps = group("g", repeat(2, DOWN, UP))
+    cell = Linear(0.0, 100.0, ohm=10.0)
+    trace = run(make_plan(steps, kind="symmetric", limits=limits), Bench(cell))
+    for cycle in trace.data("cycle"):
+        assert cycle["complete"] is True
+        assert (cycle["ce"], cycle["u_ce"], cycle["flags"]) == (None, None, [])
+    (left,) = trace.data("group_left")
+    assert (left["complete"], left["ce"], left["u_ce"]) == (True, None, None)
+    assert trace.engine.state.cycles.live_ce() is None
+    assert trace.engine.state.lasts["g"]["ce"] is None
+
+
 def test_a_stop_in_mid_half_leaves_the_cycle_incomplete_without_a_figure() -> None:
     def stop(trace):
         step = trace.engine.state.step

@@ -12,6 +12,7 @@ from helpers import journals
 
 from labctl import export, journal
 from labctl.export import files
+from labctl.export.files import written_whole
 from labctl_protocols.decisions import Event
 
 
@@ -175,3 +176,9 @@ def test_no_cell_of_a_table_is_a_formula(tmp_path: Path, start: str) -> None:
         assert any(cell.endswith('"http://x")') for cell in cells)
         for cell in cells:
             assert not cell.startswith(start) or math.isfinite(float(cell)), cell
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, written_whole(tmp_path / "no" / "x.csv"):
+        pass
+    assert caught.value.filename == str(tmp_path / "no")

@@ -13,6 +13,7 @@ from matplotlib.image import imread
 from labctl.cli.app import run_command
 from labctl.journal import Journal, create, virtual_wall
 from labctl.report.canvas import MARK, MARK_LINE
+from labctl.report.voltammogram import scans_of
 from labctl.report.write import Written, write_report
 from labctl_protocols.decisions import Event
 
@@ -162,7 +163,7 @@ def test_a_run_with_nothing_in_it_has_a_page_that_says_so(tmp_path: Path) -> Non
     journals.create(tmp_path / "r").close("fault", "no instrument")
     written = write_report(tmp_path / "r")
     assert written.pictures == ()
-    assert len(written.missing) == 7
+    assert len(written.missing) == 8
     text = page_of(written).text
     assert "fault: no instrument" in text
     assert "no current was driven" in text
@@ -224,3 +225,15 @@ def test_a_file_is_no_folder_for_a_report(
     assert run_command(["report", "run", "--data", str(tmp_path), "-o", str(tmp_path / "o")]) == 2
     assert (tmp_path / "o").read_text(encoding="utf-8") == "mine"
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_scans_are_told_by_the_corners_of_the_voltage() -> None:
+    down, up = np.linspace(1.0, -0.2, 61), np.linspace(-0.2, 1.0, 61)[1:]
+    noise = 2e-3 * np.sin(7.0 * np.arange(241))
+    thrice = np.concatenate([down, up, down[1:], up]) + noise[: 61 + 60 + 60 + 60]
+    assert [(a, b - 1) for a, b in scans_of(down)] == [(0, 60)]
+    first, second = scans_of(thrice)
+    assert abs(first[1] - 1 - 120) <= 1
+    assert second == (first[1] - 1, 241)
+    half = scans_of(np.concatenate([down, up, down[1:]]))
+    assert half == [(0, 121), (120, 181)]

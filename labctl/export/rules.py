@@ -21,6 +21,7 @@ EARLIEST_UNIX, LATEST_UNIX = 946_684_800.0, 4_102_444_800.0
 """The years 2000 to 2100."""
 COUNTER_SLACK_Ah = 1e-12
 STEP_TIME_SLACK_S = 1e-3
+ZERO_SHARE = 1e-3
 
 CAPACITIES = ("Charging Capacity / Ah", "Discharging Capacity / Ah")
 ENERGIES = ("Charging Energy / Wh", "Discharging Energy / Wh")
@@ -161,7 +162,8 @@ RULES: tuple[Rule, ...] = (
 class StepSigns:
     """Whether each step's current, and what it counted, has the sign of its type.
 
-    Held voltages are left out: their current may turn round.
+    Held voltages are left out: their current may turn round. What is less than a thousandth of the
+    set current is the instrument's zero (science.md §4).
     """
 
     def __init__(self) -> None:
@@ -182,7 +184,7 @@ class StepSigns:
         self._last = number, row
         current_A = self._sign * (row.get("Current / A") or 0.0)
         self._right_A += max(current_A, 0.0)
-        if current_A < 0:
+        if current_A < -ZERO_SHARE * abs(row.get("Set Current / A") or 0.0):
             self._wrong_row = self._wrong_row if self._wrong_A else number
             self._wrong_A -= current_A
 

@@ -36,8 +36,6 @@ FIRES = {
         "cccv", "power-and-resistance",
         # at 5 A/g nothing comes back until the slow cycle after it
         "zn-anode-free-rate",
-        # after the supply more goes in than came back before
-        "na-third-electrode",
     )
 }  # fmt: skip
 """What detectors say of runs in which there is no fault (`soft_short_charge` only flags)."""

@@ -17,7 +17,7 @@ def test_step_table_has_each_steps_charge_in_both_units(library_run: LibraryRun)
     with journal.Reader(folder) as reader:
         rows = [row for row in reader.readings() if row.step_type == "plate"]
     # by hand: the counters of what passed from the step's first to its last reading
-    passed_mAh = 1e3 * abs(rows[-1].charging_Ah - rows[0].charging_Ah)
+    passed_mAh = 1e3 * abs(rows[-1].discharging_Ah - rows[0].discharging_Ah)
     assert float(plated["capacity_mAh"]) == pytest.approx(passed_mAh, rel=1e-3)
     area_cm2 = float(plated["capacity_mAh"]) / float(plated["capacity_mAh_cm2"])
     assert area_cm2 == pytest.approx(1.131)

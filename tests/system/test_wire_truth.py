@@ -18,6 +18,7 @@ PROTOCOL = """
 name: one-plating
 cell: {kind: half, metal: Na}
 limits: {voltage: -0.5 V .. 1.5 V, current: 5 mA}
+detectors: {set_deviation: ignore}  # it would read again at once what was altered
 record: all
 steps:
   - rest: 1 min

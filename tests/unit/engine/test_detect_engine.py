@@ -279,3 +279,13 @@ def test_only_the_instrument_is_judged_at_a_terminal_for_supply() -> None:
 
 
 ANY = {name: each.policy for name, each in DETECTORS.items()}
+
+
+def test_a_cell_past_its_target_at_a_reversal_ends_the_step_and_is_no_deviation() -> None:
+    """A source at the target drives such a cell backwards, with the current of before."""
+    narrow = {"kind": "full", "limits": Limits(low_V=2.0, high_V=4.2, current_A=0.02)}
+    plan = make_plan(charge(0.01, seconds(10)), discharge(0.01, volts(3.15), seconds(60)), **narrow)
+    trace = run(plan, Bench(Linear(3.0, 10.0, ohm=1.0)))
+    assert trace.outcome == "completed"
+    assert trace.steps[1]["ended"] == "voltage"
+    assert names(trace) == []

@@ -32,10 +32,14 @@ def set_deviation(seen: Seen, memory: Memory) -> str | None:
 def _as_before(seen: Seen, memory: Memory) -> bool:
     """The current was reversed, and all is as it was: nobody waits for another reading.
 
-    The wrong sign would end the step at once, as of a cell that is past its end.
+    The wrong sign would end the step at once, as of a cell that is past its end. Where it is, a
+    source at the target drives it backwards, and all is as it should be.
     """
-    reading = seen.reading
-    if seen.before is not None or reading.current_A * seen.step.sign >= 0:
+    reading, step = seen.reading, seen.step
+    if seen.before is not None or reading.current_A * step.sign >= 0:
+        return False
+    target_V = step.set_voltage_V
+    if target_V is not None and step.sign * (reading.voltage_V - target_V) >= 0:
         return False
     moved_V = abs(reading.voltage_V - memory.last_V)
     moved_A = abs(reading.current_A - memory.last_A)

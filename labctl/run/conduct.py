@@ -28,6 +28,7 @@ from labctl.run.watch import ProgressWatch, Teller
 from labctl.twin import Twin, make_twins
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
+from labctl_drivers.link import Link
 from labctl_drivers.vocabulary import Opened
 from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
@@ -78,6 +79,7 @@ async def _conduct(
     loop = asyncio.get_running_loop()
     twins = twins_of(request)
     factor = 1.0 if speed == "max" else speed
+    links: dict[str, Link] = {}
     channels = {
         role: make_channel(
             request.bench,
@@ -85,6 +87,7 @@ async def _conduct(
             twin=twins.get(role),
             speed=factor,
             transcript=request.transcript if role == MAIN else None,
+            links=links,
         )
         for role, name in request.channels.items()
     }

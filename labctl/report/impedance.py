@@ -40,10 +40,10 @@ def impedance(record: Record) -> Picture | Missing:
         for place in shown:
             each, colour = spectra[place], cycle_colours()(scale(place + 1))
             z = factor * (each.real_ohm + 1j * each.imaginary_ohm)
-            style = {"color": colour, "lw": 0.9, "marker": ".", "ms": 3}
-            plane.plot(z.real, -z.imag, **style)
-            magnitude.loglog(each.frequency_Hz, np.abs(z), **style)
-            phase.semilogx(each.frequency_Hz, np.degrees(np.angle(z)), **style)
+            plane.plot(z.real, -z.imag, ".-", color=colour, lw=0.9, ms=3)
+            magnitude.loglog(each.frequency_Hz, np.abs(z), ".-", color=colour, lw=0.9, ms=3)
+            degrees = np.degrees(np.angle(z))
+            phase.semilogx(each.frequency_Hz, degrees, ".-", color=colour, lw=0.9, ms=3)
         plane.set_aspect("equal", adjustable="datalim")
         plane.set_xlabel(f"Re Z ({unit})")
         plane.set_ylabel(f"−Im Z ({unit})")

@@ -65,6 +65,8 @@ class Maccor:
     be.
     """
 
+    port = 57570
+
     def __init__(
         self,
         terminals: Terminals,

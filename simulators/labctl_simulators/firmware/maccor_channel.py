@@ -296,7 +296,7 @@ class Channel:
         source = self._source()
         if source != self.terminals.source:
             self.terminals.connect(source, max(self.now, self.terminals.now))
-        self._state = self.terminals.state()
+            self._state = self.terminals.state()
 
     def _source(self) -> Source:
         output = self.output

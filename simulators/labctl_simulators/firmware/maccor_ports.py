@@ -137,6 +137,8 @@ class BinaryPort(Port):
     the result's code; 255 is what is not done at all.
     """
 
+    port = 57560
+
     def __init__(self, cycler: "Maccor") -> None:
         super().__init__(cycler)
         self._input = bytearray()

@@ -120,6 +120,7 @@ class Maccor:
         self.system_type = system_type
         self.procedures = procedures
         self.test_names: set[str] = set()
+        self.generation = 0
         self._ready_at = -inf
         self._json = JsonPort(self)
         self.binary = BinaryPort(self)
@@ -171,7 +172,7 @@ class Maccor:
         self.advance(now)
         for channel in self.channels.values():
             channel.lose_power()
-        self._json, self.binary = JsonPort(self), BinaryPort(self)
+        self.generation += 1
         self._ready_at = now + BOOT_S
 
 

@@ -37,6 +37,8 @@ class Port:
     def __init__(self, cycler: "Maccor") -> None:
         self.cycler = cycler
         self._free_at = 0.0
+        self._powered = cycler.generation
+        self.forget()
 
     @property
     def terminals(self) -> Terminals:
@@ -60,12 +62,24 @@ class Port:
         """Take bytes at `now`; give the replies with the times at which each is on the wire."""
         if not self.cycler.listens(now):
             return []
+        if self._powered != self.cycler.generation:
+            self._powered = self.cycler.generation
+            self.forget()
         answers = self.answers(data, now)
         replies = []
         for answer in answers:
             self._free_at = max(self._free_at, now) + self.cycler.reply_s
             replies.append((self._free_at, answer))
         return replies
+
+    @property
+    def generation(self) -> int:
+        """Grows when the mains fail: replies that were under way are lost."""
+        return self.cycler.generation
+
+    def forget(self) -> None:
+        """Drop what has come of a request that is not complete."""
+        raise NotImplementedError
 
     def answers(self, data: bytes, now: float) -> list[bytes]:
         """What the requests that are complete now are answered with."""
@@ -75,8 +89,8 @@ class Port:
 class JsonPort(Port):
     """JSON-RPC 2.0; a reply ends with CR LF, a request with its last brace."""
 
-    def __init__(self, cycler: "Maccor") -> None:
-        super().__init__(cycler)
+    def forget(self) -> None:
+        """Drop what has come of an object that is not complete."""
         self._stream = ObjectStream()
 
     def answers(self, data: bytes, now: float) -> list[bytes]:
@@ -139,8 +153,8 @@ class BinaryPort(Port):
 
     port = 57560
 
-    def __init__(self, cycler: "Maccor") -> None:
-        super().__init__(cycler)
+    def forget(self) -> None:
+        """Drop what has come of a packet that is not complete."""
         self._input = bytearray()
 
     def answers(self, data: bytes, now: float) -> list[bytes]:

@@ -370,12 +370,15 @@ def test_channels_that_it_has_not_are_refused():
 def test_power_fails_and_returns():
     cycler = make(Resistor())
     run(cycler)
+    assert cycler.feed(b'{"half', 9.0) == []
+    assert cycler.binary.feed(b"\x06\x00", 9.0) == []
     cycler.power_cycle(10.0)
     assert cycler.terminals.source.kind == "open"
     assert cycler.feed(request(1).encode(), 11.0) == []
     assert status(cycler, 100.0)["Stat"] == 9
     assert ask(cycler, 6, 5, 100.0, Chan=0)["Result"] == "OK"
     assert status(cycler, 101.0)["Stat"] == 0
+    assert send(cycler, packet(b"R", 102.0)) == 2
 
 
 def test_two_channels_on_one_cell_see_each_other():

@@ -150,8 +150,8 @@ def _pulses(params: Params, period_us: int, *, differential: bool) -> Wave:
         count, place = divmod(t - quiet_us, period_us)
         first = place < period_us // 2
         if differential:
-            return stair(t) + (high if first and count > 0 else 0.0)
-        return stair(t) + (high if first else -high)
+            return stair(t) + float(high if first and count > 0 else 0.0)
+        return stair(t) + float(high if first else -high)
 
     spans = abs(final - start) / step if step > 0.0 else 0.0
     count = (ceil(spans) + 1 if differential else floor(spans)) if step > 0.0 else 0

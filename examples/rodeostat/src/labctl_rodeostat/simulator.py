@@ -36,6 +36,7 @@ from labctl_rodeostat.sim_waves import fresh_parameters, wave
 from labctl_simulators.terminals import Terminals
 
 INPUT_BYTES = 2000
+KEPT_LINES = 100_000
 LATE_S = 2e-3
 BOOT_S = 1.0
 MODELS = tuple(
@@ -257,6 +258,8 @@ class Rodeostat:
         return command if hardware <= self.hardware else None
 
     def _say(self, what: Mapping[str, Any], late_s: float = 0.0) -> None:
+        if len(self._said) >= KEPT_LINES and what:
+            return  # nobody reads, and its memory is full
         text = json.dumps(what, separators=(",", ":")) + "\r\n"
         self._said.append((self.clock + late_s, text.encode()))
 

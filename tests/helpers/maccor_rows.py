@@ -137,6 +137,7 @@ SECTIONS: dict[str, list[Row]] = {
     ],
     "Direct mode": [
         Row("start", say(6, 7, **START), OK),
+        Row("start without a name", say(6, 7, **CHARGE), OK),
         Row("set", say(6, 8, 1.0, **CHARGE), OK, STARTED),
         Row(
             "a limit out of range is none",

@@ -59,9 +59,9 @@ def whole(params: Params, name: str, low: int, high: int, default: int | None = 
     return value
 
 
-def text(params: Params, name: str, longest: int) -> str:
+def text(params: Params, name: str, longest: int, default: str | None = None) -> str:
     """A text; the padding of fields of fixed length is not part of it. Raises BadParameter."""
-    value = params.get(name)
+    value = params.get(name, default)
     if not isinstance(value, str) or len(value.rstrip(" ")) > longest:
         raise BadParameter(f"{name} is not a text of at most {longest} characters")
     return value.rstrip(" ")
@@ -178,7 +178,7 @@ def start_procedure(cycler: "Maccor", params: Params, channel: Channel) -> Field
     """6,2."""
     name = text(params, "TestName", NAME_CHARACTERS)
     asked = text(params, "ProcName", NAME_CHARACTERS)
-    text(params, "Comment", COMMENT_CHARACTERS)
+    text(params, "Comment", COMMENT_CHARACTERS, "")
     capacity_Ah = number(params, "Crate", 1.0)
     if asked not in cycler.procedures:
         raise Refused(f"Procedure not found: {asked}")
@@ -192,7 +192,7 @@ def start_direct(cycler: "Maccor", params: Params, channel: Channel) -> Fields:
     """6,7."""
     names = ("DataTime", "DataV", "DataI")
     rule = Recording(*(max(0.0, number(params, name, 0.0)) for name in names))
-    name = text(params, "TestName", NAME_CHARACTERS)
+    name = text(params, "TestName", NAME_CHARACTERS, "Random")
     output = output_of(cycler, params)
     cycler.check_system_type()
     _start(cycler, channel, Test(name, recording=rule), output)

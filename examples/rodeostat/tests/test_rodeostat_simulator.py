@@ -1,15 +1,19 @@
 """The simulated Rodeostat: every command and message of its reference, and what a test streams."""
 
+import asyncio
 import json
+import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import serial
 
 from labctl_rodeostat.sim_commands import COMMANDS
 from labctl_rodeostat.simulator import MODELS, Rodeostat
 from labctl_simulators.cells.plain import Resistor, Thevenin
+from labctl_simulators.servers.pty_port import serve_pty
 from labctl_simulators.terminals import Terminals
 
 OHM = 1000.0
@@ -489,3 +493,28 @@ def test_the_entry_points_of_the_distribution_can_be_loaded():
         for target in group.values():
             module, _, name = target.partition(":")
             assert callable(getattr(import_module(module), name))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+async def test_over_a_pseudo_terminal_a_test_streams_in_order_and_ends():
+    async with serve_pty(make(), speed=20.0) as resource:
+        port = resource.removeprefix("ASRL").removesuffix("::INSTR")
+        lines = await asyncio.to_thread(stream_over, port)
+    assert [line.get("success") for line in lines[:2]] == [True, True]
+    assert [line.get("t") for line in lines[2:]] == [*range(10, 501, 10), None]
+    assert lines[-1] == {}
+
+
+def stream_over(port):
+    """What comes until the end of a test, by pyserial."""
+    param = {"value": 0.2, "duration": 500}
+    with serial.Serial(port, 115200, timeout=10) as link:
+        for request in ({"command": "setParam", "test": "constant", "param": param},
+                        {"command": "runTest", "test": "constant"}):  # fmt: skip
+            link.write(json.dumps(request).encode() + b"\n")
+        lines = []
+        while not lines or lines[-1] != {}:
+            line = link.readline()
+            assert line.endswith(b"\r\n"), line
+            lines.append(json.loads(line))
+    return lines

@@ -256,8 +256,7 @@ def test_a_safety_limit_of_the_voltage_is_not_passed(limit, output):
     cycler = make(cell)
     ask(cycler, 6, 10, 0.0, Chan=0, **SAFE | limit)
     run(cycler, **{"Current": 10e-3, "CurrentRange": 3, "Voltage": 2.0, **output})
-    for step in range(1, 400):
-        cycler.advance(step * 9.1)
+    cycler.advance(3600.0)
     # a held voltage is stepped by mean currents up to 4 % above those at the end: 0.1 V of them
     assert 0.5 < cell.farthest_V <= 0.501 + 0.04 * 0.1
     assert 0.4 < abs(cycler.terminals.cell.emf_V) < 0.401 + 10e-3  # a second of looking

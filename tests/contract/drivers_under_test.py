@@ -1,9 +1,8 @@
 """What the contract suite has to know of each driver: its instrument's words, and nothing else."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -13,7 +12,9 @@ class Facts:
     `switch_on`: what somebody else may have sent, which sources 0.4 V. `identities`: bytes of the
     identity and what an instrument of another kind or make has there. `off` begins the line that
     switches channel 1 off, `says_off` is what it would answer about it. `sets`: whether a line
-    changes a setting, other than switching off. `never`: what must not be on the wire.
+    changes a setting, other than switching off; `settings`: how many such lines open and apply
+    send at the least. `never`: what must not be on the wire. `about_one`: what is in lines about
+    channel 1 and in none about channel 2.
     """
 
     model: str
@@ -23,8 +24,9 @@ class Facts:
     says_off: bytes
     sets: Callable[[bytes], bool]
     never: tuple[bytes, ...]
+    settings: int
     channels: int = 1
-    simulator: dict[str, Any] = field(default_factory=dict)
+    about_one: tuple[bytes, ...] = ()
 
 
 def _scpi_sets(line: bytes) -> bool:
@@ -33,7 +35,7 @@ def _scpi_sets(line: bytes) -> bool:
 
 
 def _tsp_sets(line: bytes) -> bool:
-    return b"=" in line and b"local" not in line and b"output=smua.OUTPUT_OFF" not in line
+    return b"=" in line and b"local " not in line and b"output=smua.OUTPUT_OFF" not in line
 
 
 def _keithley_24xx(model: str) -> Facts:
@@ -45,6 +47,7 @@ def _keithley_24xx(model: str) -> Facts:
         b"0\n",
         _scpi_sets,
         (b"*RST", b":MEAS", b":CONF", b"*TST", b"*SAV"),
+        settings=7,
     )
 
 
@@ -59,7 +62,9 @@ FACTS = {
         b"0.00000000e+00\n",
         _tsp_sets,
         (b"*RST", b"RESET()", b"*TST", b"LOADSCRIPT", b"SETUP.SAVE"),
+        settings=4,
         channels=2,
+        about_one=(b"smua",),
     ),
     "keysight-b2900": Facts(
         "B2902A",
@@ -69,8 +74,9 @@ FACTS = {
         b"0\n",
         _scpi_sets,
         (b"*RST", b":INIT", b":READ", b":CONF", b"*TST", b"*SAV", b":OUTP1:ON:AUTO ON"),
+        settings=10,
         channels=2,
+        about_one=(b":OUTP1", b":SOUR1", b":SENS1", b"(@1)"),
     ),
 }
 DRIVERS = sorted(found.name for found in entry_points(group="labctl.drivers"))
-SIMULATED = {found.name for found in entry_points(group="labctl.simulators")}

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl_drivers.errors import OutOfRange
-from labctl_drivers.keithley_24xx_dialects import Dialect2400, Dialect2450
+from labctl_drivers.keithley_24xx_dialects import Dialect2400, Dialect2450, Options
 from labctl_drivers.keithley_24xx_models import SERIES_2400, SERIES_2450
-from labctl_drivers.keithley_24xx_regulation import Program, program_for
+from labctl_drivers.smu_regulation import Program, program_for
 from labctl_drivers.vocabulary import Guard, Setpoint
 
 M2400, M2450 = SERIES_2400["2400"], SERIES_2450["2450"]
+OPTIONS = Options(rear=True, four_wire=True, nplc=1.0)
 GUARD = Guard(-0.5, 1.5, 5e-3)
 
 
@@ -153,7 +154,9 @@ class Meter:
         return min(self.limit, self.span * 1.05)
 
 
-@pytest.mark.parametrize(("dialect", "model"), [(Dialect2400(), M2400), (Dialect2450(), M2450)])
+@pytest.mark.parametrize(
+    ("dialect", "model"), [(Dialect2400(OPTIONS), M2400), (Dialect2450(OPTIONS), M2450)]
+)
 @given(volts, amps, volts, amps)
 def test_between_two_writes_the_cell_sees_one_setpoint_or_less(
     dialect, model, old_V, old_A, new_V, new_A

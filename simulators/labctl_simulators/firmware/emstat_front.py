@@ -84,6 +84,7 @@ class PgStat:
         self._factor = 1.0 + flaws.set_deviation
         self._frozen_from_s = terminals.now + flaws.frozen_at_h * 3600.0
         self._stuck: TerminalState | None = None
+        self._seen: TerminalState | None = None
         self._critical_s = critical_s
         self._at_maximum_from: float | None = None
         self._defaults()
@@ -105,6 +106,7 @@ class PgStat:
         """Let the cell's time pass."""
         if now > self.terminals.now:
             self.terminals.advance(now)
+            self._seen = None
 
     def set_channel(self, channel: int) -> None:
         """Which channel the next mode is for."""
@@ -266,9 +268,15 @@ class PgStat:
             source = Source("voltage", level, self.device.max_A)
         if source != self.terminals.source:
             self._at_maximum_from = None
+            self._seen = None
             self.terminals.connect(source, self.terminals.now)
 
     def _truth(self) -> TerminalState:
+        if self._seen is None:
+            self._seen = self._converted()
+        return self._seen
+
+    def _converted(self) -> TerminalState:
         state = self.terminals.state()
         self._check_overload(state)
         if self.terminals.now < self._frozen_from_s:

@@ -1,7 +1,8 @@
 """A script that runs: its place, its clock, its open loops, and what it says.
 
 Each operation takes `OPERATION_S` of the script's time (an assumed figure), so that an endless
-loop is slow and hangs nothing. The clock stands still while the script is halted.
+loop is slow and hangs nothing. The script may be `AHEAD_S` ahead of the caller, so that a point and
+what is done with it are one call. The clock stands still while the script is halted.
 """
 
 from collections.abc import Callable, Generator
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from labctl_simulators.methodscript.front import Front
 
 OPERATION_S = 10e-6
+AHEAD_S = 2e-3
 Operation = Callable[[], int | None]
 Points = Generator[float | None, None, None]
 """A measurement: the times at which it goes on, and None whenever the loop's body is due."""
@@ -75,10 +77,11 @@ class Machine:
 
         Raises ScriptError; `.line` is then where the script is.
         """
+        if self._halted_at is not None or self.time + self.shift > until:
+            return
         program, end = self.program, len(self.program)
-        while self.place < end and self.time + self.shift <= until and self._halted_at is None:
-            if held():
-                return
+        until += AHEAD_S - self.shift
+        while self.place < end and self.time <= until and not held():
             self.time += OPERATION_S
             after = program[self.place]()
             self.place = self.place + 1 if after is None else after

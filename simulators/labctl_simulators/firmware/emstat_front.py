@@ -7,6 +7,7 @@ the next. Ranging takes no time.
 """
 
 import random
+from math import sqrt
 from typing import NamedTuple
 
 from labctl_simulators.firmware.emstat_errors import Errors, Stage
@@ -327,7 +328,8 @@ class PgStat:
     ) -> tuple[Taken, Taken, float, float]:
         """One point of a spectrum about the present state.
 
-        Real and imaginary part in Ω, and the amplitudes of potential in V and current in A.
+        Real and imaginary part in Ω, and the amplitudes of potential in V and current in A, rms as
+        the makers' list of variable types has them.
         """
         self.check_frequency(frequency_Hz)
         state = self._truth()
@@ -335,14 +337,15 @@ class PgStat:
         galvanostat = self._mode == GALVANOSTAT
         volts = amplitude * abs(true) if galvanostat else amplitude
         amperes = amplitude if galvanostat else amplitude / max(abs(true), 1e-12)
+        peak_A = sqrt(2.0) * amperes + abs(state.current_A)
         spans = self._ranges["db" if galvanostat else "ba"]
-        current = spans.span(amperes + abs(state.current_A))
-        potential = self._ranges["ab"].span(abs(state.voltage_V) + volts)
+        current = spans.span(peak_A)
+        potential = self._ranges["ab"].span(abs(state.voltage_V) + sqrt(2.0) * volts)
         gain = self._errors.measured_V.gain / self._errors.measured_A[current.value].gain
         spread = self._errors.spectral * abs(true)
         real = gain * true.real + self._noise.gauss(0.0, spread)
         imaginary = gain * true.imag + self._noise.gauss(0.0, spread)
-        over = amperes + abs(state.current_A) > current.top or state.limited
+        over = peak_A > current.top or state.limited
         status = (LATE if late else 0) | (OVERLOAD if over else 0)
         return (
             Taken(real, f",1{status:X},2{current.index:02X}"),

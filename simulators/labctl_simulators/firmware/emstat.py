@@ -162,7 +162,7 @@ class MethodScriptInstrument:
 
     def _go_on(self, machine: Machine, now: float) -> None:
         try:
-            machine.run(now, self._stuck)
+            over = machine.run(now, self._stuck)
         except ScriptError as error:
             machine.talks = True
             self._say_from_script(f"!{error.code:04X}: Line {machine.line}")
@@ -171,7 +171,7 @@ class MethodScriptInstrument:
             if self._blank_after_error:
                 self._say("", machine.time + machine.shift)
             return
-        if machine.over:
+        if over:
             self._machine = None
             self._say("", machine.time + machine.shift)
 

@@ -58,33 +58,28 @@ class Machine:
     @property
     def due(self) -> float | None:
         """The instrument's time at which the script goes on; None when it does not by itself."""
-        if self.over or self._halted_at is not None:
-            return None
-        return self.time + self.shift
-
-    @property
-    def over(self) -> bool:
-        """Whether the script has come to its end."""
-        return self.place >= len(self.program)
+        return None if self._halted_at is not None else self.time + self.shift
 
     def say(self, line: str) -> None:
         """A line of output, unless the script has switched its output off."""
         if self.talks:
             self._say(line)
 
-    def run(self, until: float, held: Callable[[], bool]) -> None:
+    def run(self, until: float, held: Callable[[], bool]) -> bool:
         """Go on up to the instrument's time `until`, or until `held` says that output is stuck.
 
+        Gives whether the script is over, its last wait too.
         Raises ScriptError; `.line` is then where the script is.
         """
         if self._halted_at is not None or self.time + self.shift > until:
-            return
+            return False
         program, end = self.program, len(self.program)
         until += AHEAD_S - self.shift
         while self.place < end and self.time <= until and not held():
             self.time += OPERATION_S
             after = program[self.place]()
             self.place = self.place + 1 if after is None else after
+        return self.place >= end and self.time <= until
 
     @property
     def line(self) -> int:

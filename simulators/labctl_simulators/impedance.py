@@ -7,6 +7,10 @@ Z(ω) = r(0) + ∫ r'(t) e^(-jωt) dt. r is sampled from far below to far beyond
 straight between samples, for which the integral is exact; what decays beyond the last sample is
 continued as one exponential. This is the limit of a small amplitude: harmonics, and what a large
 amplitude would do to the cell, are not in it.
+
+What a model does not have, its spectrum does not show: `thevenin` has one arc and the capacitance
+of its state of charge; the electrode models have resistance, charge transfer at once (no double
+layer where there is metal, hence no arc) and one diffusion element.
 """
 
 from cmath import exp

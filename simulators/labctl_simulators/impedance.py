@@ -1,12 +1,11 @@
 """The small-signal impedance of a cell about its present state, from its response to a small step.
 
-A cell model answers `voltage(i)` and `step(dt, i)` only. Two copies of it go on, one at a little more
-than the present current and one at a little less; their difference per ampere is the step
-response r(t), and
-Z(ω) = r(0) + ∫ r'(t) e^(-jωt) dt. r is sampled from far below to far beyond 1/ω and taken as
-straight between samples, for which the integral is exact; what decays beyond the last sample is
-continued as one exponential. This is the limit of a small amplitude: harmonics, and what a large
-amplitude would do to the cell, are not in it.
+A cell model answers `voltage(i)` and `step(dt, i)` only. Two copies of it go on, one at a little
+more than the present current and one at a little less; their difference per ampere is the step
+response r(t), and Z(ω) = r(0) + ∫ r'(t) e^(-jωt) dt. r is sampled from far below to far beyond 1/ω
+and taken as straight between samples, for which the integral is exact; what decays beyond the last
+sample is continued as one exponential. This is the limit of a small amplitude: harmonics, and what
+a large amplitude would do to the cell, are not in it.
 
 What a model does not have, its spectrum does not show: `thevenin` has one arc and the capacitance
 of its state of charge; the electrode models have resistance, charge transfer at once (no double

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from labctl_simulators.cells.plain import Resistor
 from labctl_simulators.firmware.emstat import EmStat4, EmStatPico, MethodScriptInstrument, Nexus
 from labctl_simulators.methodscript.commands import COMMANDS, NOT_SIMULATED
-from labctl_simulators.methodscript.compiler import WORDS
+from labctl_simulators.methodscript.compiler import KEYWORDS
 from labctl_simulators.methodscript.loops import LOOPS
 from labctl_simulators.terminals import Terminals
 
@@ -56,7 +56,7 @@ def stores(purpose: str, script: str, shown: str) -> Row:
 
 
 RUNNING = "e\nwait 100\n\n"
-LOADED = "l\nsend_string \"x\"\n\n"
+LOADED = 'l\nsend_string "x"\n\n'
 SECTIONS: dict[str, list[Row]] = {
     "Commands while nothing runs": [
         ask("firmware", "t", "tes4_hr1300#Sep 30 2025 12:00:00\nR-sim\\*"),
@@ -167,7 +167,8 @@ SECTIONS: dict[str, list[Row]] = {
             rf"M000A\n({AB}){{2}}\*\n"),
         Row("constant potential", SET_UP + "meas_loop_ca p c 500m 1 2" + SHOW,
             rf"M0007\n({DA}){{2}}\*\n"),
-        Row("cyclic voltammetry", SET_UP + "meas_loop_cv p c 200m 400m 200m 100m 1 nscans(2)" + SHOW,
+        Row("cyclic voltammetry",
+            SET_UP + "meas_loop_cv p c 200m 400m 200m 100m 1 nscans(2)" + SHOW,
             rf"M0005\nC0000\n({DA}){{5}}-\nC0001\n({DA}){{5}}-\n\*\n"),
         Row("linear sweep", SET_UP + "meas_loop_lsv p c 200m 400m 100m 1" + SHOW,
             rf"M0000\n({DA}){{3}}\*\n"),
@@ -300,7 +301,7 @@ def rows() -> Iterator[Row]:
 
 def commands() -> set[str]:
     """The commands of scripts that the simulator knows."""
-    return {*COMMANDS, *LOOPS, *WORDS}
+    return {*COMMANDS, *LOOPS, *KEYWORDS}
 
 
 def outcome(row: Row) -> str:

@@ -56,16 +56,19 @@ def connected(make, way):
 
 
 def settings(**given):
-    return dict(
-        begin_potential_v=0.0,
-        e_min=-0.5,
-        e_max=0.5,
-        pgstat_mode=2,
-        bandwidth_hz=60.0,
-        current_range_a=1e-3,
-        autorange=True,
-        equilibration_s=0.0,
-    ) | given
+    return (
+        dict(
+            begin_potential_v=0.0,
+            e_min=-0.5,
+            e_max=0.5,
+            pgstat_mode=2,
+            bandwidth_hz=60.0,
+            current_range_a=1e-3,
+            autorange=True,
+            equilibration_s=0.0,
+        )
+        | given
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -277,7 +277,9 @@ class MethodScriptInstrument:
 
     def _register(self, line: str, at: float) -> None:
         digits = line[1:3]
-        hexadecimal = len(digits) == 2 and all(digit in "0123456789abcdefABCDEF" for digit in digits)
+        hexadecimal = len(digits) == 2 and all(
+            digit in "0123456789abcdefABCDEF" for digit in digits
+        )
         self._refuse(line[0], UNKNOWN_REGISTER if hexadecimal else BAD_ARGUMENT, at)
 
     def _store(self, letter: str, at: float) -> None:

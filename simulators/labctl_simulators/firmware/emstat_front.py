@@ -30,9 +30,9 @@ NOISE_NOTE = ",40"
 
 
 class Span(NamedTuple):
-    """A range: its index as the metadata shows it, its value, and the most that it reads."""
+    """A range: its number as the metadata shows it, its value, and the most that it reads."""
 
-    index: int
+    number: int
     value: float
     top: float
 
@@ -305,7 +305,7 @@ class PgStat:
             span = self._ranges["ab"].span(state.voltage_V)
             value = self._read(state.voltage_V, self._errors.measured_V, span)
             status |= _loaded(value, span, state.limited and galvanostat)
-            return Taken(value, f",1{status:X},2{span.index:02X}")
+            return Taken(value, f",1{status:X},2{span.number:02X}")
         if vartype != "ba":
             raise ScriptError(errors.NOT_ON_THIS_DEVICE)
         ranging = self._ranges["db" if galvanostat else "ba"]
@@ -314,7 +314,7 @@ class PgStat:
         status |= _loaded(value, span, state.limited)
         if self.on and abs(value) < UNDER * span.value:
             status |= UNDERLOAD
-        return Taken(value, f",1{status:X},2{span.index:02X}{NOISE_NOTE}")
+        return Taken(value, f",1{status:X},2{span.number:02X}{NOISE_NOTE}")
 
     def _read(self, true: float, stage: Stage, span: Span) -> float:
         value = stage.through(true)
@@ -348,8 +348,8 @@ class PgStat:
         over = peak_A > current.top or state.limited
         status = (LATE if late else 0) | (OVERLOAD if over else 0)
         return (
-            Taken(real, f",1{status:X},2{current.index:02X}"),
-            Taken(imaginary, f",1{status:X},2{potential.index:02X}"),
+            Taken(real, f",1{status:X},2{current.number:02X}"),
+            Taken(imaginary, f",1{status:X},2{potential.number:02X}"),
             volts,
             amperes,
         )

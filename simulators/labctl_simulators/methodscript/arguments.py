@@ -120,9 +120,7 @@ class Names:
             plain = word.text[1:-1]
             return lambda: plain
         pieces = FIELD.split(word.text[2:-1])
-        targets = [
-            self.target(Word("name", name, word.column), line) for name in pieces[1::2]
-        ]
+        targets = [self.target(Word("name", name, word.column), line) for name in pieces[1::2]]
         plains = pieces[0::2]
 
         def filled() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from labctl_simulators.methodscript import errors
-from labctl_simulators.methodscript.arguments import Names, Value
+from labctl_simulators.methodscript.arguments import Names, Option
 from labctl_simulators.methodscript.commands import COMMANDS, NOT_SIMULATED
 from labctl_simulators.methodscript.errors import LoadError
 from labctl_simulators.methodscript.lexer import Word, words
@@ -13,7 +13,10 @@ from labctl_simulators.methodscript.loops import LOOPS, Loop
 from labctl_simulators.methodscript.machine import Label, Machine, OpenLoop, Operation
 from labctl_simulators.methodscript.values import literal
 
-ON_FINISHED = "on_finished:"
+KEYWORDS = (
+    "var", "array", "if", "elseif", "else", "endif", "loop", "endloop", "breakloop", "on_finished:",
+)  # fmt: skip
+EXHAUSTED = float("inf")
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -45,6 +48,11 @@ class Compiler:
         self._finishing = False
         self._line = 0
         self._end = 1
+        methods = (
+            self._var, self._array, self._if, self._elseif, self._else, self._endif, self._loop,
+            self._endloop, self._breakloop, self._on_finished,
+        )  # fmt: skip
+        self._keywords = dict(zip(KEYWORDS, methods, strict=True))
 
     def read(self, lines: Sequence[str]) -> None:
         """Read the whole script. Raises LoadError."""
@@ -74,8 +82,8 @@ class Compiler:
             raise self._error(errors.SYNTAX, first)
         if name in self._refused or name in NOT_SIMULATED:
             raise self._error(errors.NOT_ON_THIS_DEVICE, first)
-        if name in WORDS:
-            WORDS[name](self, first, rest)
+        if name in self._keywords:
+            self._keywords[name](first, rest)
         elif name in LOOPS:
             self._measurement(LOOPS[name], first, rest)
         elif name in COMMANDS:
@@ -87,16 +95,22 @@ class Compiler:
         command = COMMANDS[name]
         if command.in_measurement and any(block.kind == "measurement" for block in self._blocks):
             raise self._error(command.in_measurement, first)
-        calls = [word for word in rest if word.kind == "call"]
-        plain = [word for word in rest if word.kind != "call"]
-        options = []
-        for word in calls:
-            option = self._names.option(word, self._line)
-            if option.name not in command.options:
-                raise self._error(errors.BAD_OPTION, word)
-            options.append(option)
+        plain, options = self._options(command.options, rest)
         arguments = self._arguments(command.kinds, plain, command.needed)
         self._add(*command.make(self._machine, arguments, options))
+
+    def _options(
+        self, known: Collection[str], given: list[Word]
+    ) -> tuple[list[Word], list[Option]]:
+        """What is plain among the arguments of a command, and the options."""
+        options = []
+        for word in given:
+            if word.kind == "call":
+                option = self._names.option(word, self._line)
+                if option.name not in known:
+                    raise self._error(errors.BAD_OPTION, word)
+                options.append(option)
+        return [word for word in given if word.kind != "call"], options
 
     def _arguments(self, kinds: Sequence[str], given: list[Word], needed: int = -1) -> list[Any]:
         if len(given) < (len(kinds) if needed < 0 else needed):
@@ -111,43 +125,25 @@ class Compiler:
     def _measurement(self, loop: Loop, first: Word, rest: list[Word]) -> None:
         if any(block.kind == "measurement" for block in self._blocks):
             raise self._error(errors.NESTED_MEASUREMENT, first)
-        plain = [word for word in rest if word.kind != "call"]
-        options: dict[str, Value] = {}
-        for word in rest:
-            if word.kind == "call":
-                option = self._names.option(word, self._line)
-                if option.name not in loop.options:
-                    raise self._error(errors.BAD_OPTION, word)
-                options[option.name] = option.value
+        plain, options = self._options(loop.options, rest)
         outs = self._arguments(("out",) * loop.outs, plain[: loop.outs])
         values = self._arguments(loop.kinds, plain[loop.outs :])
         machine, block = self._machine, Block("measurement", Label(), Label())
 
         def begin() -> None:
-            numbers = [value() for value in values]
-            chosen = {name: value() for name, value in options.items()}
-            targets = [target() for target in outs]
-            points = loop.points(machine, targets, numbers, chosen)
+            points = loop.points(
+                machine,
+                [target() for target in outs],
+                [value() for value in values],
+                {option.name: option.value() for option in options},
+            )
             due = next(points)  # what is refused is refused before the loop begins
             machine.say(f"M{loop.technique:04X}")
             machine.loops.append(OpenLoop(block.exit, "*", points))
             if due is not None:
                 machine.time = max(machine.time, due)
 
-        def go_on() -> int:
-            points = machine.loops[-1].points
-            while points is not None:
-                due = next(points, EXHAUSTED)
-                if due is EXHAUSTED:
-                    return block.exit.at
-                if due is None:
-                    return block.again.at + 1
-                if due > machine.time:
-                    machine.time = due
-                    return block.again.at
-            return block.exit.at
-
-        self._open(block, begin, go_on)
+        self._open(block, begin, lambda: _next_point(machine, block))
 
     def _open(self, block: Block, begin: Operation, go_on: Operation) -> None:
         self._add(begin)
@@ -246,11 +242,10 @@ class Compiler:
 
     def _breakloop(self, first: Word, rest: list[Word]) -> None:
         self._nothing_more(rest)
-        for block in reversed(self._blocks):
-            if block.kind in ("loop", "measurement"):
-                self._add(lambda: block.exit.at)
-                return
-        raise self._error(errors.WRONG_PLACE, first)
+        exits = [b.exit for b in self._blocks if b.kind in ("loop", "measurement")]
+        if not exits:
+            raise self._error(errors.WRONG_PLACE, first)
+        self._add(lambda: exits[-1].at)
 
     def _on_finished(self, first: Word, rest: list[Word]) -> None:
         self._nothing_more(rest)
@@ -260,16 +255,16 @@ class Compiler:
         self._put_label(self._machine.on_finished)
 
 
-EXHAUSTED = float("inf")
-WORDS: Mapping[str, Callable[[Compiler, Word, list[Word]], None]] = {
-    "var": Compiler._var,
-    "array": Compiler._array,
-    "if": Compiler._if,
-    "elseif": Compiler._elseif,
-    "else": Compiler._else,
-    "endif": Compiler._endif,
-    "loop": Compiler._loop,
-    "endloop": Compiler._endloop,
-    "breakloop": Compiler._breakloop,
-    ON_FINISHED: Compiler._on_finished,
-}
+def _next_point(machine: Machine, block: Block) -> int:
+    """Take a measurement's next point, or wait for it; gives where the script goes on."""
+    points = machine.loops[-1].points
+    while points is not None:
+        due = next(points, EXHAUSTED)
+        if due is EXHAUSTED:
+            break
+        if due is None:
+            return block.again.at + 1
+        if due > machine.time:
+            machine.time = due
+            return block.again.at
+    return block.exit.at

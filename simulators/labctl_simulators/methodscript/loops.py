@@ -1,8 +1,8 @@
 """Measurement loops: which points each takes, when, and what its variables then hold.
 
-Arguments of `ocp`, `cp`, `ca`, `cv`, `lsv`, `eis`, `geis`: instruments.md §4. Those of `dpv`, `swv`,
-`npv`, `acv`, `pad`, `lsp`: the maker's example scripts (MethodSCRIPT_Examples, v1.8). A point is
-read at the end of its interval, the last moment before the next step.
+Arguments of `ocp`, `cp`, `ca`, `cv`, `lsv`, `eis`, `geis`: instruments.md §4. Those of `dpv`,
+`swv`, `npv`, `acv`, `pad`, `lsp`: the maker's example scripts (MethodSCRIPT_Examples, v1.8). A
+point is read at the end of its interval, the last moment before the next step.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

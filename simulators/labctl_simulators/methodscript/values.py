@@ -29,7 +29,7 @@ DEFAULT_TYPE = "ja"
 
 
 class Variable:
-    """A variable: a float or an integer, its type, and the metadata of the reading that it holds."""
+    """A variable: a float or an integer, its type, and the metadata of the reading in it."""
 
     __slots__ = ("metadata", "value", "vartype")
 

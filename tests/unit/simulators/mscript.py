@@ -81,3 +81,61 @@ def package(line):
         assert len(head) == 10, part
         found.append((head[:2], decoded(head[2:]), tuple(metadata)))
     return found
+
+
+CP = """
+var p
+var c
+var t
+set_pgstat_chan 0
+set_pgstat_mode 6
+set_max_bandwidth 10
+set_range ab 4200m
+set_autoranging ab 100m 4200m
+set_range db 1m
+set_autoranging db 1m 1m
+meas 100m p ab
+set_i 0
+cell_on
+timer_start
+meas_loop_cp p c {current} {interval} {run}
+timer_get t
+pck_start
+pck_add t
+pck_add p
+pck_add c
+pck_end
+if p {compare} {limit}
+breakloop
+endif
+endloop
+on_finished:
+cell_off
+"""
+
+
+def cp(current="500u", interval="1", run="36000", compare=">=", limit="4200m"):
+    return CP.format(current=current, interval=interval, run=run, compare=compare, limit=limit)
+
+
+def ca(volts="1", interval="1", run="10", body="", extra=""):
+    return f"""
+var p
+var c
+set_pgstat_mode 3
+set_range_minmax da {volts} {volts}
+set_range ba 1m
+set_autoranging ba 10u 1m
+{extra}
+set_e {volts}
+cell_on
+meas_loop_ca p c {volts} {interval} {run}
+pck_start
+pck_add p
+pck_add c
+pck_end
+{body}
+endloop
+on_finished:
+cell_off
+"""

@@ -69,7 +69,8 @@ def test_a_literal(word, value):
 
 def test_the_examples_package(host):
     said = host.run(
-        "var t|var p|store_var t 100m eb|store_var p 3701234u ab|pck_start|pck_add t|pck_add p|pck_end"
+        "var t|var p|store_var t 100m eb|store_var p 3701234u ab"
+        "|pck_start|pck_add t|pck_add p|pck_end"
     )
     assert said == ["Peb80186A0u;ab83879F2u", ""]
 

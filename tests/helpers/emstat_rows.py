@@ -374,7 +374,7 @@ def _shown(text: str) -> str:
     if not text.strip():
         return ""
     text = text.removesuffix("\n")
-    text = text if len(text) <= 300 else f"{text[:16]}… ({len(text)} bytes)"
+    text = text if len(text) <= 240 else f"{text[:16]}… ({len(text)} bytes)"
     return "`" + text.replace("|", "\n").replace("\n", " ⏎ ") + "`"
 
 

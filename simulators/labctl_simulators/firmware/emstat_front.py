@@ -60,6 +60,11 @@ class Ranging:
                 return self.spans[place]
         return self.spans[self.high]
 
+    @property
+    def largest(self) -> float:
+        """The top of the largest range that may be chosen."""
+        return self.spans[self.high].top
+
     def _place(self, value: float) -> int:
         for place, span in enumerate(self.spans):
             if abs(value) <= span.value:
@@ -159,12 +164,14 @@ class PgStat:
         ranging = self._ranging(vartype)
         if ranging is not None:
             ranging.fix(value)
+            self._present()
 
     def set_autorange(self, vartype: str, low: float, high: float) -> None:
         """Let the range of a quantity be chosen."""
         ranging = self._ranging(vartype)
         if ranging is not None:
             ranging.choose_within(low, high)
+            self._present()
 
     def set_window(self, vartype: str, low: float, high: float) -> None:
         """What a quantity will stay within; for the potential of a Pico this is its window."""
@@ -266,7 +273,7 @@ class PgStat:
         elif self.on:
             step = self._step_V()
             level = self._errors.applied_V.through(round(self._potential_V / step) * step)
-            source = Source("voltage", level, self.device.max_A)
+            source = Source("voltage", level, self.device.max_A, self._ranges["ba"].largest)
         if source != self.terminals.source:
             self._at_maximum_from = None
             self._seen = None

@@ -23,8 +23,8 @@ FIRST = 1e-3
 """Times in units of 1/ω: the first sample, where the even spacing begins, where it ends."""
 EVEN_FROM = 1.0
 LAST = 30.0
-GROWTH = 1.045
-EVEN_STEP = 0.045
+GROWTH = 1.06
+EVEN_STEP = 0.06
 SMALL_V = 1e-4
 SMALLEST_A = 1e-12
 LARGEST_A = 1.0

@@ -24,6 +24,9 @@ Where labmcp-palmsens 0.1.3 and the reference disagree:
 - It takes what follows `e!…`, and the rest of a stream after `!XXXX`, for over at once and waits
   150 ms; that is what the reference asks for.
 - It has no galvanostat, and sends `cell_off` as a script of one line after every error.
+And hardpotato 1.3.13, which holds the maker's Python example:
+- It asks for one scan less than it is told, so for none (`nscans(0)`) where one is wanted; that is
+  4205 here. It fixes no range before `set_autoranging`.
 """
 
 from collections import deque
@@ -129,6 +132,8 @@ class MethodScriptInstrument:
     @property
     def wake_at(self) -> float | None:
         """When the running script goes on; None when it does not by itself."""
+        if self._out:
+            return self._out[0][0]  # said while time passed without traffic
         if self._machine is None or self._stuck():
             return None
         return self._machine.due
@@ -203,7 +208,8 @@ class MethodScriptInstrument:
         elif byte == XON:
             self._release(now)
         elif byte != 0x0A:
-            self._input.append(byte)
+            if len(self._input) <= self._line_bytes:  # what is longer is too long all the same
+                self._input.append(byte)
         else:
             line = self._input.decode("latin-1")
             self._input.clear()
@@ -292,7 +298,8 @@ class MethodScriptInstrument:
 
     def _load_line(self, loading: list[str], line: str, at: float) -> None:
         if line:
-            loading.append(line)
+            if len(loading) < SCRIPT_BYTES:
+                loading.append(line)
             return
         self._loading = None
         letter = "e" if self._run_when_loaded else "l"

@@ -13,6 +13,7 @@ from labctl_simulators.methodscript.errors import NOT_A_NUMBER, ScriptError
 Number = int | float
 
 OFFSET = 1 << 27
+LARGEST_INTEGER = 1 << 31
 PREFIXES = "afpnum kMGTPE"
 SCALES = {prefix: 10.0 ** (3 * place - 18) for place, prefix in enumerate(PREFIXES)}
 COARSEST = len(PREFIXES) - 1
@@ -45,8 +46,8 @@ class Variable:
         self.metadata = metadata
 
     def calculate(self, value: Number) -> None:
-        """Take the result of a calculation. Raises ScriptError when there is none."""
-        if not isfinite(value):
+        """Take the result of a calculation. Raises ScriptError when it is none that fits."""
+        if not -LARGEST_INTEGER <= value < LARGEST_INTEGER and not _fits(value):
             raise ScriptError(NOT_A_NUMBER)
         self.value = value
         self.metadata = ""
@@ -58,6 +59,10 @@ class Variable:
     def text(self) -> str:
         """As an f-string shows it; the firmware's own format is not documented."""
         return str(self.value) if isinstance(self.value, int) else f"{self.value:.6g}"
+
+
+def _fits(value: Number) -> bool:
+    return isinstance(value, float) and isfinite(value)
 
 
 def encode(value: Number) -> str:

@@ -87,10 +87,10 @@ def plated_half_cell():
     return cell
 
 
-@pytest.mark.parametrize("hertz", [0.02, 1.0, 10.0, 100.0, 1000.0])
+@pytest.mark.parametrize("hertz", [0.005, 0.02, 1.0, 100.0, 10000.0])
 def test_an_electrode_model_answers_a_small_sine_with_this_impedance(plated_half_cell, hertz):
     found = impedance(plated_half_cell, hertz, 0.0)
-    assert abs(found - by_a_sine(plated_half_cell, hertz, 1e-6)) < 0.01 * abs(found)
+    assert abs(found - by_a_sine(plated_half_cell, hertz, 1e-6)) < 1e-3 * abs(found)
 
 
 def test_an_electrode_models_charge_transfer_has_no_arc(plated_half_cell):

@@ -199,6 +199,27 @@ SECTIONS: dict[str, list[Row]] = {
         Row("constant current", "var p|var c|meas_loop_cp p c 1m 1 2|endloop", 0x001B,
             model="emstat-pico"),
     ],
+    "The reference's templates": [
+        Row("open circuit", "var p|var t|set_pgstat_chan 0|set_pgstat_mode 3|set_max_bandwidth 60|"
+            "set_range ab 4|set_autoranging ab 4 4|cell_off|timer_start|meas_loop_ocp p 1 2|"
+            "timer_get t|pck_start|pck_add t|pck_add p|pck_end|endloop|on_finished:|cell_off",
+            rf"M000B\n(Peb{NUMBER};ab{NUMBER},10,206\n){{2}}\*\n"),
+        Row("constant current with a cut-off", "var p|var c|var t|set_pgstat_chan 0|"
+            "set_pgstat_mode 6|set_max_bandwidth 10|set_range ab 4200m|"
+            "set_autoranging ab 100m 4200m|set_range db 1m|set_autoranging db 1m 1m|"
+            "meas 100m p ab|set_i 0|cell_on|timer_start|meas_loop_cp p c 500u 1 36000|timer_get t|"
+            "pck_start|pck_add t|pck_add p|pck_add c|pck_end|if p >= 400m|breakloop|endif|endloop|"
+            "on_finished:|cell_off",
+            rf"M000A\nPeb{NUMBER};ab{NUMBER},10,20[3-6];{CURRENT}\n\*\n"),
+        Row("constant potential with a cut-off", "var p|var c|set_pgstat_mode 3|"
+            "set_range_minmax da 4200m 4200m|set_range ba 1m|set_autoranging ba 10u 1m|"
+            "set_e 4200m|cell_on|meas_loop_ca p c 4200m 1 7200|if c <= 10m|breakloop|endif|endloop|"
+            "on_finished:|cell_off", r"M0007\n\*\n"),
+        Row("pulses and rests", "var k|var p|var c|set_pgstat_mode 6|set_range db 1m|loop k < 2i|"
+            "cell_on|meas_loop_cp p c 500u 1 2|endloop|cell_off|meas_loop_ocp p 1 2|endloop|"
+            "add_var k 1i|endloop|on_finished:|cell_off",
+            r"L\n(M000A\n\*\nM000B\n\*\n){2}\+\n"),
+    ],
     "Not simulated": [
         Row("not simulated", name, 0x001B) for name in sorted(NOT_SIMULATED)
     ],

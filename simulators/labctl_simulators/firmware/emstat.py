@@ -19,14 +19,13 @@ line where something is missing; settings stay from one script to the next, a ch
 disconnects the cell; the body of a measurement runs after its point; 10 µs for an operation; scans
 count from C0000; output beyond 4096 bytes that XOFF holds back stops the script, not the cell.
 
-Where labmcp-palmsens 0.1.3 and the reference disagree:
-- It gives up a line of a script at 256 characters, its example of C at 128.
-- It takes what follows `e!…`, and the rest of a stream after `!XXXX`, for over at once and waits
-  150 ms; that is what the reference asks for.
-- It has no galvanostat, and sends `cell_off` as a script of one line after every error.
-And hardpotato 1.3.13, which holds the maker's Python example:
-- It asks for one scan less than it is told, so for none (`nscans(0)`) where one is wanted; that is
-  4205 here. It fixes no range before `set_autoranging`.
+Where clients and the reference disagree:
+- labmcp-palmsens 0.1.3 sends lines of up to 255 bytes; the maker's example in C allows 128. After
+  `!XXXX` it reads no further, waits 150 ms and throws away what is there: the empty line that
+  follows here does not reach it.
+- hardpotato 1.3.13, which holds the maker's example in Python, asks for one scan less than it is
+  told: for `nscans(0)` where one is wanted, which is 4205 here. It takes the second line of the
+  version for the last one.
 """
 
 from collections import deque
@@ -72,6 +71,8 @@ class MethodScriptInstrument:
     """
 
     models: Mapping[str, Device]
+    line_baud: int | None = None
+    """The serial line's speed where none is given; None where the line is not what limits."""
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class MethodScriptInstrument:
         self.terminals = terminals
         self.serial = serial or f"{self.device.type_code.upper()}SIM{seed % 100000:05d}"
         self.generation = 0
-        self.baud = baud
+        self.baud = baud or self.line_baud
         self._deaf_s = deaf_s
         self._line_bytes = line_bytes
         self._blank_after_error = blank_after_error
@@ -344,6 +345,7 @@ class EmStatPico(MethodScriptInstrument):
     """EmStat Pico or Sensit Wearable: a potentiostat without galvanostat, ±3 mA."""
 
     models = PICO_MODELS
+    line_baud = 230400
 
 
 class Nexus(MethodScriptInstrument):

@@ -11,9 +11,10 @@ Not simulated, and refused as 001B when a script is loaded: fast CA and CV, mult
 files, hibernation, peaks and smoothing, the second channel of a Pico but for switching it off.
 Options of EIS are refused as 4008. Registers are not documented: all are 0004. No CRC mode.
 
-Where the reference leaves a choice, it is an option here: `deaf_s` (50 to 100 ms), `line_bytes`
-(128 or 255), `blank_after_error`, `script_version`, `critical_s` (what makes error 0032),
-`flow_bytes` (XOFF and XON among the output). Assumed, and nowhere written down: `e` is answered
+Where the reference leaves a choice, it is an option here: `deaf_s` (50 to 100 ms), `load_gap_s`
+(lines of a script that come sooner after `e` are lost; 50 ms are asked for), `line_bytes` (128 or
+255), `blank_after_error`, `script_version`, `critical_s` (what makes error 0032), `flow_bytes`
+(XOFF and XON among the output). Assumed, and nowhere written down: `e` is answered
 when the whole script is there; a column in an error is that of the word, or one past the end of a
 line where something is missing; settings stay from one script to the next, a change of mode
 disconnects the cell; the body of a measurement runs after its point; 10 µs for an operation; scans
@@ -86,6 +87,7 @@ class MethodScriptInstrument:
         set_deviation: float = 0.0,
         baud: int | None = None,
         deaf_s: float = 0.1,
+        load_gap_s: float = 0.0,
         line_bytes: int = 255,
         blank_after_error: bool = True,
         script_version: str = "0109",
@@ -101,6 +103,7 @@ class MethodScriptInstrument:
         self.generation = 0
         self.baud = baud or self.line_baud
         self._deaf_s = deaf_s
+        self._load_gap_s = load_gap_s
         self._line_bytes = line_bytes
         self._blank_after_error = blank_after_error
         self._script_version = script_version
@@ -119,6 +122,7 @@ class MethodScriptInstrument:
         self._script: list[str] | None = None
         self._loading: list[str] | None = None
         self._run_when_loaded = False
+        self._loads_from = NEVER
         self._input = bytearray()
         self._out: list[Reply] = []
         self._held: deque[bytes] | None = None
@@ -226,7 +230,8 @@ class MethodScriptInstrument:
 
     def _line(self, line: str, at: float) -> None:
         if self._loading is not None:
-            self._load_line(self._loading, line, at)
+            if at >= self._loads_from:
+                self._load_line(self._loading, line, at)
         elif line == "":
             return  # what clients send to end a line that somebody else began
         elif len(line) > self._line_bytes:
@@ -259,6 +264,7 @@ class MethodScriptInstrument:
     def _idle(self, line: str, at: float) -> None:
         if line in ("e", "l"):
             self._loading, self._run_when_loaded = [], line == "e"
+            self._loads_from = at + self._load_gap_s
         elif line == "t":
             self._version(at)
         elif line == "i":

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from mscript import Host, ca, cp, package
+from emstat_host import Host, ca, cp, package
 from wired import Capacitor, Resistor
 
 from labctl_simulators.cells.plain import Thevenin, lfp_graphite

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from mscript import Host, ca, cp, package
+from emstat_host import Host, ca, cp, package
 from wired import Capacitor, Resistor
 
 from labctl_simulators.firmware.emstat import EmStat4, EmStatPico, Nexus
@@ -59,6 +59,23 @@ def test_pieces_and_flow_control_bytes_of_a_line_do_not_matter():
     assert said == ["tes4_hr1300#Sep 30 2025 12:00:00", "R-sim*"]
     noisy = Host(Resistor(), flow_bytes=True)
     assert noisy.feed(b"i\n") == ["\x13\x11iES4_HRSIM00001"]
+
+
+def test_lines_of_a_script_that_come_too_soon_can_be_lost():
+    host = Host(Resistor(), load_gap_s=0.05)
+    host.feed(b'e\nsend_string "a"\n')
+    host.now += 0.05
+    assert host.feed(b'send_string "b"\n\n') + host.follow() == ["e", "Tb", ""]
+
+
+def test_what_is_said_while_time_passes_without_traffic_waits_to_be_heard():
+    host = Host(Resistor())
+    assert host.load('wait 5|send_string "a"') == ["e"]
+    host.now = 10.0
+    host.device.advance(host.now)
+    assert host.device.wake_at is not None
+    assert host.follow() == ["Ta", ""]
+    assert host.device.wake_at is None
 
 
 def test_a_serial_line_takes_its_time():

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from mscript import Host
+from emstat_host import Host
 from wired import Resistor
 
 from labctl_simulators.methodscript.values import encode, literal
@@ -35,7 +35,7 @@ def test_a_value_is_shown_as_the_reference_shows_it(value, shown):
 
 @pytest.mark.parametrize("value", [0.01, -0.01, 1e-17, 123456.789, -9.87e9, 3.3e-12, 1e18])
 def test_a_shown_value_is_the_value_to_5_digits_or_better(value):
-    from mscript import decoded
+    from emstat_host import decoded
 
     assert decoded(encode(value)) == pytest.approx(value, rel=5e-6, abs=5e-19)
 

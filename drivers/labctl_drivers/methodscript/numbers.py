@@ -21,10 +21,13 @@ _NAN = b"     nan"
 
 
 def rounded(value: float) -> float:
-    """To as many digits as are set. Raises OutOfRange for what is no finite number."""
+    """To as many digits as are set, and to a whole number of 1e-18, the smallest there is.
+
+    Raises OutOfRange for what is no finite number.
+    """
     if not math.isfinite(value):
         raise OutOfRange(f"{value!r} is not a finite number")
-    return float(f"{value:.{DIGITS - 1}e}")
+    return float(f"{float(f'{value:.{DIGITS - 1}e}'):.18f}")
 
 
 def literal(value: float) -> str:

@@ -43,7 +43,6 @@ from labctl_drivers.methodscript.numbers import rounded
 from labctl_drivers.methodscript.output import Variable, broken_off, package, technique
 from labctl_drivers.methodscript.session import TIMEOUT_S, Session
 from labctl_drivers.vocabulary import (
-    Ability,
     Changed,
     Excitation,
     Guard,
@@ -103,7 +102,6 @@ class _EmStat:
         """The model's ratings; before `open`, those of the family's base model."""
         model = self._model
         modes: set[Mode] = {"rest", "voltage", "sweep"}
-        abilities: set[Ability] = {"impedance", "sweep"}
         if model.has_galvanostat:
             modes.add("current")
         return Ratings(
@@ -116,7 +114,7 @@ class _EmStat:
             readback=True,
             safe_within_s=SAFE_WITHIN_S,
             reading_time_s=self._timing.interval_s,
-            abilities=frozenset(abilities),
+            abilities=frozenset({"impedance"}),
             modes=frozenset(modes),
         )
 
@@ -149,6 +147,10 @@ class _EmStat:
             program = sweep_program(setpoint, guard, self._model)
         else:
             program = program_for(setpoint, guard, self._model, self._timing)
+        async with self._link.turn:
+            return await self._apply(program)
+
+    async def _apply(self, program: Program) -> Changed:
         before = self._program if self._stream is not None and not self._stream.is_over else None
         changing_s = asyncio.get_running_loop().time()
         await self._silence()
@@ -187,16 +189,19 @@ class _EmStat:
         if not self._is_known:
             raise WrongInstrument("nobody knows which instrument this is: it was not opened")
         program = spectrum_program(excitation, guard, self._model)
-        await self._silence()
         try:
-            sent_s, began_s, _ = await self._begin(program)
+            async with self._link.turn:
+                await self._silence()
+                sent_s, began_s, _ = await self._begin(program)
             clock = Clock(began_s, (began_s - sent_s) / 2)
             while line := await self._spectrum_line(program):
                 if line[0][:1] == b"P":
                     yield _point(package(line[0]), program, clock, line[1])
         finally:
-            if not self._session.is_idle:
-                await self._session.stop()
+            # somebody who switches off meanwhile goes before or after this, never between
+            async with self._link.turn:
+                if not self._session.is_idle:
+                    await self._session.stop()
 
     async def limits_read_back(self) -> dict[str, float]:
         """The limits that the instrument said, from its script's own variables, it was given."""
@@ -221,7 +226,8 @@ class _EmStat:
                 await self._forget()
                 for _ in range(SAFE_ATTEMPTS):
                     try:
-                        return await self._off_read_back()
+                        async with self._link.turn:
+                            return await self._off_read_back()
                     except (LinkError, WrongInstrument, InstrumentRefused, InvalidReading) as error:
                         why = f"{type(error).__name__}: {error}"
         except TimeoutError:

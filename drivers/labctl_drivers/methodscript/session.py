@@ -48,8 +48,7 @@ class Session:
         """The instrument's type and version; a running script goes on. Raises BadReply."""
         for attempt in range(ATTEMPTS):
             if attempt:
-                # ends a script that somebody left half sent; it holds the `t`, and is refused
-                await self.send(b"")
+                await self._end_half_a_script()
             await self.send(b"t")
             head = await self._until(lambda line: line[:1] == b"t")
             if head is None:
@@ -99,7 +98,7 @@ class Session:
             await self.send(b"Z")
             answer = await self._until(lambda line: line[:1] == b"Z")
             if answer is None:
-                await self.send(b"")
+                await self._end_half_a_script()
                 continue
             if answer.data == b"Z":
                 await self._until(lambda line: not line, END_TIMEOUT_S)
@@ -143,6 +142,11 @@ class Session:
             said.append(line)
         self.is_idle = True
         return said
+
+    async def _end_half_a_script(self) -> None:
+        """An empty line ends what somebody left half sent; the line before makes it be refused."""
+        await self.send(b"")
+        await self._until(lambda line: refusal(line) is not None, DEAF_S)
 
     async def _hearing(self) -> None:
         left_s = self._deaf_until_s - asyncio.get_running_loop().time()

@@ -190,3 +190,20 @@ async def test_what_the_instrument_ends_by_itself_is_an_end_only_if_one_was_reac
     assert ended.outcome == outcome, ended
     if outcome == "fault":
         assert "before any of its ends" in ended.reason
+
+
+class Slow(Potentiostat):
+    """Takes its time for the next set-point."""
+
+    async def apply(self, setpoint: Any, guard: Any) -> Changed:
+        if self.on:
+            await asyncio.sleep(20.0)
+        return await super().apply(setpoint, guard)
+
+
+async def test_nothing_is_counted_after_the_instrument_has_switched_off_by_itself() -> None:
+    ran = Ran("  - charge: 0.5 mA until 1 min\n  - rest: 1 s\n", Slow(ends_s=59.5))
+    assert (await ran.run()).outcome == "completed"
+    charged = ran.data("step_ended")[0]
+    assert charged["ended"] == "time"
+    assert charged["capacity_Ah"] == pytest.approx(0.5e-3 * 60.0 / 3600, rel=0.01)

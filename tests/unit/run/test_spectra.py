@@ -207,3 +207,23 @@ async def test_nothing_is_counted_after_the_instrument_has_switched_off_by_itsel
     charged = ran.data("step_ended")[0]
     assert charged["ended"] == "time"
     assert charged["capacity_Ah"] == pytest.approx(0.5e-3 * 60.0 / 3600, rel=0.01)
+
+
+class Rising(Potentiostat):
+    """A cell whose voltage is 0.2 V higher while it is driven."""
+
+    async def read(self) -> Reading:
+        reading = await super().read()
+        return replace(reading, voltage_V=0.5 if self.on else 0.3)
+
+
+@pytest.mark.parametrize(("target", "outcome"), [("0.4 V", "completed"), ("0.6 V", "fault")])
+async def test_a_cut_off_of_the_instrument_is_an_end_that_is_not_waited_for(
+    target: str, outcome: str
+) -> None:
+    ran = Ran(f"  - charge: 0.5 mA until {target} for 5 min or 1 h\n", Rising(ends_s=10.0))
+    assert (await ran.run()).outcome == outcome
+    if outcome == "completed":
+        (step,) = ran.data("step_ended")
+        assert step["ended"] == "voltage"
+        assert step["reason"].endswith("cut off by the instrument")

@@ -138,7 +138,9 @@ def _galvanostatic(script: Script, amplitude_A: float, guard: Guard, model: Mode
     script.given("a", "ba", amplitude_A)
     script.given("i", "ba", 0.0)
     range_V = max(abs(guard.low_V), abs(guard.high_V))
-    script.add(*galvanostat(model, range_V, amplitude_A, EIS_BANDWIDTH_HZ))
+    # the peak must fit, whether or not the instrument takes the amplitude for an effective value
+    range_A = min(2.0 * amplitude_A, model.max_current_A)
+    script.add(*galvanostat(model, range_V, range_A, EIS_BANDWIDTH_HZ))
     return "meas_loop_geis"
 
 

@@ -1,14 +1,17 @@
 """PalmSens EmStat4, EmStat Pico and Nexus as channels, by MethodSCRIPT over a serial port.
 
-Each setpoint is a script that runs on the instrument, looks at its cut-off every `interval_s`, and
-switches the cell off when it ends, whoever is there (instruments.md §4). A galvanostat does not
-hold the voltage: between two looks it may pass the cut-off by as far as the cell's voltage moves in
-one interval, |I| · interval_s / C at a cell of capacitance C. A potentiostat does not limit the
-current: one beyond the setpoint's ends the script at the next look.
+Each setpoint is a script that runs on the instrument, looks at its own cut-off, and switches the
+cell off when it ends, whoever is there (instruments.md §4). A galvanostat does not hold the
+voltage: it passes the cut-off by as far as the cell goes between two looks, |I| · time / C at a
+capacitance C (1 mA on 30 µF for 5 ms: 0.17 V). The looks are `cut_off_interval_s` apart while the
+voltage runs towards the cut-off by 5 mV in an `interval_s` or more, else `interval_s`: a jump out
+of a flat plateau is only seen after that long. A potentiostat does not limit the current: one
+beyond the setpoint's ends the script at the next look.
 
 Options of all drivers: `serial` (another instrument is refused), `interval_s` and
-`rest_interval_s` (between two packages; from 0.05 s and 0.1 s), `pause_s` (between the command and
-the script; slow hosts need it). There is one channel, number 1; a MultiEmStat4 is one instrument
+`rest_interval_s` (between two packages; from 0.05 s and 0.1 s), `cut_off_interval_s` (from 1 ms;
+how fast the instruments can is not known), `pause_s` (between the command and the script; slow
+hosts need it). There is one channel, number 1; a MultiEmStat4 is one instrument
 for each of its channels.
 """
 
@@ -18,16 +21,16 @@ from typing import ClassVar
 
 from labctl_drivers.channel import Maturity
 from labctl_drivers.emstat.models import EMSTAT4, EMSTAT_PICO, NEXUS, Model
+from labctl_drivers.emstat.programs import program_for
 from labctl_drivers.emstat.scripts import (
     OCP_AS_IT_STANDS,
     OFF,
     Program,
     Timing,
     ocp_script,
-    program_for,
 )
 from labctl_drivers.emstat.stream import Clock, Stream, checked
-from labctl_drivers.emstat.sweeps import spectrum_program, sweep_program
+from labctl_drivers.emstat.sweeps import spectrum_program
 from labctl_drivers.errors import (
     BadReply,
     InstrumentRefused,
@@ -40,7 +43,7 @@ from labctl_drivers.errors import (
 from labctl_drivers.link import Link
 from labctl_drivers.methodscript.errors import OCP_WITH_CELL_ON
 from labctl_drivers.methodscript.numbers import rounded
-from labctl_drivers.methodscript.output import Variable, broken_off, package, technique
+from labctl_drivers.methodscript.output import LOOP, Variable, broken_off, package, technique
 from labctl_drivers.methodscript.session import TIMEOUT_S, Session
 from labctl_drivers.vocabulary import (
     Changed,
@@ -77,12 +80,17 @@ class _EmStat:
         serial: str | None = None,
         interval_s: float = 0.2,
         rest_interval_s: float = 1.0,
+        cut_off_interval_s: float = 0.005,
         pause_s: float = 0.05,
     ) -> None:
         if channel != 1:
             raise ValueError(f"such an instrument has channel 1 only, not {channel}")
         if not 0.05 <= interval_s <= 10.0:
             raise ValueError(f"interval_s is from 0.05 to 10, not {interval_s:g}")
+        if not 0.001 <= cut_off_interval_s <= interval_s:
+            raise ValueError(
+                f"cut_off_interval_s is from 0.001 to interval_s, not {cut_off_interval_s:g}"
+            )
         if not 0.1 <= rest_interval_s <= 60.0:
             raise ValueError(f"rest_interval_s is from 0.1 to 60, not {rest_interval_s:g}")
         if not 0.0 <= pause_s <= 1.0:
@@ -90,7 +98,7 @@ class _EmStat:
         self._link = link
         self._session = Session(link, pause_s)
         self._serial = serial
-        self._timing = Timing(interval_s, rest_interval_s)
+        self._timing = Timing(interval_s, rest_interval_s, cut_off_interval_s)
         self._model = self.MODELS[self.BASE_MODEL]
         self._is_known = False
         self._has_serial = False
@@ -143,10 +151,7 @@ class _EmStat:
         """
         if not self._is_known:
             raise WrongInstrument("nobody knows which instrument this is: it was not opened")
-        if setpoint.mode == "sweep":
-            program = sweep_program(setpoint, guard, self._model)
-        else:
-            program = program_for(setpoint, guard, self._model, self._timing)
+        program = program_for(setpoint, guard, self._model, self._timing)
         async with self._link.turn:
             return await self._apply(program)
 
@@ -300,6 +305,8 @@ class _EmStat:
             await self._session.stop()
             raise InstrumentRefused(0, f"read back otherwise: {', '.join(wrong)}", "settings")
         answer = await self._session.line(TIMEOUT_S)
+        while answer.data == LOOP:
+            answer = await self._session.line(TIMEOUT_S)
         await self._check_broken_off(answer.data)
         return sent_s, answer.received_s, technique(answer.data)
 

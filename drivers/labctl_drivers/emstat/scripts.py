@@ -1,10 +1,7 @@
-"""From a setpoint inside a guard to the script that does it, bounded on the instrument. No I/O.
+"""Scripts for a cell at rest and at a held voltage, and what all scripts are made of. No I/O.
 
 Every script says first, from its own variables, what it has been given; only then it drives. Its
-loops measure every interval, send what they measured, and end themselves at the cut-off. The
-cut-off is the stop voltage itself: the instrument compares the same measured value that it sends,
-so the crossing is sure to be seen, and a band beyond it would be driven through, not held, by a
-galvanostat.
+loops measure every interval, send what they measured, and end themselves where they must.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,14 +23,16 @@ FIRST_REST_S = 2.0
 END = ("on_finished:", "cell_off")
 OFF = ("cell_off",)
 PACK = ("t", "p", "c")
+PACK_AND_OVER = (*PACK, "s")
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How often a script measures, and thereby looks at its cut-off: driven, and at rest."""
+    """How often a script measures: driven, at rest, and where a cut-off may come at any moment."""
 
     interval_s: float
     rest_interval_s: float
+    cut_off_interval_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,7 @@ class Program:
 
     `declared` is what it says first (name, type, value). `packed` are the types in its packages.
     `range_A` is the measuring range where a package names none; `most_A` what no current exceeds.
+    In the loop `last`, a package whose fourth value is not 0 says that the script ends with it.
     """
 
     lines: tuple[str, ...]
@@ -51,9 +51,11 @@ class Program:
     interval_s: float
     range_A: float
     most_A: float
+    last: str = ""
 
 
 TIME, VOLTAGE, CURRENT = frozenset({"eb"}), frozenset({"ab", "da"}), frozenset({"ba", "db"})
+OVER = frozenset({"ja"})
 
 
 class Script:
@@ -103,17 +105,6 @@ def break_if(*conditions: str, first: Sequence[str] = ()) -> list[str]:
         for condition in conditions
         for line in (f"if {condition}", *first, "breakloop", "endif")
     ]
-
-
-def program_for(setpoint: Setpoint, guard: Guard, model: Model, timing: Timing) -> Program:
-    """The script for a setpoint other than a sweep inside a guard. Raises OutOfRange."""
-    check_numbers(setpoint, guard, model)
-    if setpoint.mode == "rest":
-        return _rest(guard, model, timing)
-    check_current(setpoint, guard, model)
-    if setpoint.mode == "voltage":
-        return _held(setpoint, guard, model, timing)
-    return _driven(setpoint, guard, model, timing)
 
 
 def check_numbers(setpoint: Setpoint, guard: Guard, model: Model) -> None:
@@ -213,7 +204,8 @@ def _at_rest(model: Model) -> list[str]:
     ]
 
 
-def _rest(guard: Guard, model: Model, timing: Timing) -> Program:
+def rest_program(guard: Guard, model: Model, timing: Timing) -> Program:
+    """The script that leaves the cell off and measures its voltage."""
     script = Script()
     script.var("p", "t")
     script.given("w", "eb", longest_s(guard, timing.rest_interval_s))
@@ -235,49 +227,8 @@ def _rest(guard: Guard, model: Model, timing: Timing) -> Program:
     )
 
 
-def _driven(setpoint: Setpoint, guard: Guard, model: Model, timing: Timing) -> Program:
-    if not model.has_galvanostat:
-        raise OutOfRange(f"an {model.name} has no galvanostat: it cannot hold a current")
-    current, interval = rounded(setpoint.current_A), timing.interval_s
-    cut_off = _cut_off(setpoint, guard)
-    reached = "p >= v" if current > 0 else "p <= v"
-    script = Script()
-    script.var("p", "c", "t")
-    script.given("i", "ba", current)
-    script.given("v", "ab", cut_off)
-    script.given("d", "eb", interval)
-    script.given("w", "eb", longest_s(guard, interval, None if setpoint.hold_at_stop else current))
-    sample = ["timer_get t", *pack(PACK)]
-    range_V = max(abs(guard.low_V), abs(guard.high_V))
-    script.add(
-        *galvanostat(model, range_V, current, bandwidth_Hz(interval)),
-        "cell_on",
-        "timer_start",
-        "meas_loop_cp p c i d w",
-        *sample,
-        *break_if(reached),
-        "endloop",
-    )
-    most = abs(current)
-    if setpoint.hold_at_stop:
-        most = model.max_current_A
-        script.given("m", "ba", guard.max_current_A)
-        script.given("n", "ba", -guard.max_current_A)
-        script.add(
-            f"if {reached}",
-            *potentiostat(model, cut_off, cut_off, abs(current), bandwidth_Hz(interval)),
-            "set_e v",
-            "cell_on",
-            "meas_loop_ca p c v d w",
-            *sample,
-            *break_if("c >= m", "c <= n"),
-            "endloop",
-            "endif",
-        )
-    return program_of(script, interval, model, most, abs(current))
-
-
-def _held(setpoint: Setpoint, guard: Guard, model: Model, timing: Timing) -> Program:
+def hold_program(setpoint: Setpoint, guard: Guard, model: Model, timing: Timing) -> Program:
+    """The script that holds a voltage, until a current beyond the setpoint's. Raises OutOfRange."""
     level, limit, interval = setpoint.stop_voltage_V, abs(setpoint.current_A), timing.interval_s
     if level is None:
         raise OutOfRange("a voltage is to be held, but which one was not said")
@@ -289,6 +240,7 @@ def _held(setpoint: Setpoint, guard: Guard, model: Model, timing: Timing) -> Pro
     script.given("n", "ba", -limit)
     script.given("d", "eb", interval)
     script.given("w", "eb", longest_s(guard, interval))
+    script.given("s", "ja", 0.0)
     counting = _counting(script, guard, limit, interval)
     script.add(
         *potentiostat(model, level, level, limit, bandwidth_Hz(interval)),
@@ -296,17 +248,15 @@ def _held(setpoint: Setpoint, guard: Guard, model: Model, timing: Timing) -> Pro
         "cell_on",
         "timer_start",
         "meas_loop_ca p c v d w",
-        "timer_get t",
-        *pack(PACK),
-        *break_if("c >= m", "c <= n"),
         *counting,
+        *sample_until("c >= m", "c <= n", *(["q >= x", "q <= y"] if counting else [])),
         "endloop",
     )
-    return program_of(script, interval, model, model.max_current_A, limit)
+    return program_of(script, interval, model, model.max_current_A, limit, last="voltage")
 
 
 def _counting(script: Script, guard: Guard, limit_A: float, interval_s: float) -> list[str]:
-    """Lines that count the charge in a loop, and leave it beyond the guard's."""
+    """Lines that count the charge in a loop, where the guard bounds it."""
     if guard.charge_Ah is None:
         return []
     bound = BEYOND * guard.charge_Ah * 3600.0 + limit_A * _slack_s(interval_s)
@@ -314,17 +264,7 @@ def _counting(script: Script, guard: Guard, limit_A: float, interval_s: float) -
     script.given("q", "ja", 0.0)
     script.given("x", "ja", bound)
     script.given("y", "ja", -bound)
-    return ["copy_var c k", "mul_var k d", "add_var q k", *break_if("q >= x", "q <= y")]
-
-
-def _cut_off(setpoint: Setpoint, guard: Guard) -> float:
-    stop, charging = setpoint.stop_voltage_V, setpoint.current_A > 0
-    if stop is not None:
-        check_inside(stop, guard)
-        return stop
-    if setpoint.hold_at_stop:
-        raise OutOfRange("a voltage is to be held, but which one was not said")
-    return guard.high_V if charging else guard.low_V
+    return ["copy_var c k", "mul_var k d", "add_var q k"]
 
 
 def check_inside(voltage_V: float, guard: Guard) -> None:
@@ -333,16 +273,33 @@ def check_inside(voltage_V: float, guard: Guard) -> None:
         raise OutOfRange(f"{voltage_V:g} V is not within {guard.low_V:g} V .. {guard.high_V:g} V")
 
 
+def sample_until(*conditions: str) -> list[str]:
+    """Send time, voltage, current, and whether one of these holds; then leave the loop."""
+    noted = [
+        line
+        for condition in conditions
+        for line in (f"if {condition}", "store_var s 1 ja", "endif")
+    ]
+    return ["timer_get t", *noted, *pack(PACK_AND_OVER), *break_if("s >= 1")]
+
+
 def program_of(
-    script: Script, interval_s: float, model: Model, most_A: float, range_A: float
+    script: Script,
+    interval_s: float,
+    model: Model,
+    most_A: float,
+    range_A: float,
+    last: str = "",
 ) -> Program:
     """A finished script that drives the cell and sends time, voltage and current."""
+    measured = (TIME, VOLTAGE, CURRENT)
     return Program(
         script.lines(),
         tuple(script.declared),
-        (TIME, VOLTAGE, CURRENT),
+        (*measured, OVER) if last else measured,
         drives=True,
         interval_s=interval_s,
         range_A=model.range_A(range_A),
         most_A=most_A,
+        last=last,
     )

@@ -45,7 +45,7 @@ _REGULATING: Mapping[str, Regulation] = {
     "voltage": "voltage",
     "sweep": "voltage",
 }
-_QUIET = (b"L", b"+", b"C", b"-", b"T", b"Y")
+_QUIET = (b"*", b"L", b"+", b"C", b"-", b"T", b"Y")
 """Markers that say nothing about the cell."""
 
 
@@ -75,7 +75,7 @@ class Clock:
 
 
 class Stream:
-    """A running script's readings: the newest, and the last of each loop, which is never lost."""
+    """A running script's readings: the newest, and the last of each technique, never lost."""
 
     def __init__(
         self,
@@ -157,8 +157,6 @@ class Stream:
             await self._broke_off(refused)
         elif not line:
             self._end()
-        elif line == b"*":
-            self._keep_last()
         elif not line.startswith(_QUIET):
             try:
                 self._hear(line, arrived_s)
@@ -168,7 +166,10 @@ class Stream:
 
     def _hear(self, line: bytes, arrived_s: float) -> None:
         if line[:1] == b"M":
-            self._loop = technique(line)
+            loop = technique(line)
+            if loop != self._loop:
+                self._keep_last()
+            self._loop = loop
         else:
             self._newest = self._reading(package(line), arrived_s)
 
@@ -178,13 +179,14 @@ class Stream:
             self._newest = None
 
     def _end(self) -> None:
-        """The instrument has switched off by itself: the last reading says so, again if it must."""
+        """The instrument has switched off by itself: the last reading says so, if it has not."""
         self._ended = self._session.is_idle = True
         self._keep_last()
-        last = self._due.pop() if self._due else self._given
         self._over = OutputLost("the script has ended: nothing drives the cell any more")
-        if last is not None:
-            self._due.append(replace(last, ended=True))
+        if self._due:
+            self._due.append(replace(self._due.pop(), ended=True))
+        elif self._given is not None and not self._given.ended:
+            self._due.append(replace(self._given, ended=True))
 
     async def _broke_off(self, refused: Refusal) -> None:
         """An error ends a script without its `on_finished:`, so that the cell is still on."""
@@ -193,11 +195,12 @@ class Stream:
         self._over = OutputLost(f"{text}; the cell was switched off")
 
     def _reading(self, found: tuple[Variable, ...], arrived_s: float) -> Reading:
-        status = checked(found, self._program)
-        time, voltage, *currents = found
+        status = checked(found, self._program, may_clip=self._loop == "current")
+        time, voltage, *others = found
         if abs(voltage.value) > BEYOND * self._range_V:
             raise InvalidReading(f"{voltage.value:g} V is more than there can be")
-        current = currents[0] if currents else Variable("ba", 0.0)
+        current = others[0] if others else Variable("ba", 0.0)
+        is_last = self._loop == self._program.last and others[1].value != 0.0
         range_A = self._range_of(current)
         return Reading(
             time_s=self._clock.when(time.value, arrived_s),
@@ -208,6 +211,7 @@ class Stream:
             current_range_A=range_A,
             voltage_range_V=self._range_V,
             status=status,
+            ended=is_last,
         )
 
     def _range_of(self, current: Variable) -> float:
@@ -223,10 +227,11 @@ class Stream:
         return range_A
 
 
-def checked(found: tuple[Variable, ...], program: Program) -> int:
+def checked(found: tuple[Variable, ...], program: Program, may_clip: bool = False) -> int:
     """The status bits of a package of the types that were asked for, in their order.
 
-    Raises InvalidReading; also for an overload, whose values are where the converter ended.
+    Raises InvalidReading; also for an overload, whose values are where the converter ended. With
+    `may_clip` not for one of the voltage: a cell that has run past its cut-off shows it so.
     """
     types = [variable.type for variable in found]
     if len(found) != len(program.packed) or any(
@@ -236,6 +241,7 @@ def checked(found: tuple[Variable, ...], program: Program) -> int:
     status = 0
     for variable in found:
         status |= variable.status
-    if status & OVERLOAD:
+    measured = (each for n, each in enumerate(found) if not (may_clip and n == 1))
+    if any(each.status & OVERLOAD for each in measured):
         raise InvalidReading("the instrument is overloaded")
     return status

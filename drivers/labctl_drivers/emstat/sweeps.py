@@ -11,7 +11,6 @@ from labctl_drivers.emstat.scripts import (
     Script,
     bandwidth_Hz,
     break_if,
-    check_current,
     check_inside,
     check_numbers,
     galvanostat,
@@ -35,8 +34,6 @@ def sweep_program(setpoint: Setpoint, guard: Guard, model: Model) -> Program:
     A current beyond the setpoint's ends it: the leg is left, and those after it are not begun.
     Raises OutOfRange.
     """
-    check_numbers(setpoint, guard, model)
-    check_current(setpoint, guard, model)
     shape = setpoint.sweep
     if shape is None:
         raise OutOfRange("a sweep is to be made, but of what was not said")

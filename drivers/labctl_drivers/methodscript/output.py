@@ -13,6 +13,8 @@ from labctl_drivers.methodscript.numbers import value_of
 
 FLOW_CONTROL = b"\x11\x13"
 """XON and XOFF, which may stand anywhere in what the instrument sends."""
+LOOP = b"L"
+"""Begins a loop that measures nothing by itself."""
 TIMING_NOT_MET, OVERLOAD, UNDERLOAD, OVERLOAD_WARNING = 1, 2, 4, 8
 """Bits of a value's status."""
 TYPES = frozenset(

@@ -44,8 +44,9 @@ OCP = (
 )
 OPENED = [HR, IDLE, SERIAL, OCP]
 E = (b"e\n", [])
-SAID = at(0.02, b"e", b"Pba807A120n;ab8401640u;eb8030D40u;eb8000E10k")
-BEGUN = [SAID, at(0.03, b"M000A")]
+GIVEN = b"Pba807A120n;ab8401640u;ab8001388u;eb8030D40u;eb8001388u;eb8000E10k;ja8000000 "
+SAID = at(0.02, b"e", GIVEN)
+BEGUN = [SAID, at(0.03, b"L", b"M000A")]
 ABORT = (b"Z\n", [at(0.002, b"Z"), at(0.004, b"*"), at(0.006, b"")])
 NOT_RUNNING = (b"Z\n", [at(0.002, b"Z!0006")])
 OFF = (b"e\ncell_off\n\n", [at(0.01, b"e", b"")])
@@ -58,8 +59,11 @@ PROOF = (
 SAFE = [ABORT, IDLE, OFF, PROOF]
 
 
-def packet(seconds, time=b"8030D40u", voltage=b"83879F2u", current=b"807A120n", meta=b",10,215,40"):
-    line = b"Peb" + time + b";ab" + voltage + b",10,206;ba" + current + meta
+GOES_ON, LAST = b";ja8000000 ", b";ja8000001 "
+
+
+def packet(seconds, time=b"8030D40u", voltage=b"83879F2u", current=b"807A120n", over=GOES_ON):
+    line = b"Peb" + time + b";ab" + voltage + b",10,206;ba" + current + b",10,215,40" + over
     return at(seconds, line)
 
 
@@ -168,10 +172,11 @@ async def test_limits_are_those_that_the_script_said():
 @pytest.mark.parametrize(
     "said",
     [
-        b"Pba807A120n;ab8463368u;eb8030D40u;eb8000E10k",
-        b"Pba87A1200n;ab8401640u;eb8030D40u;eb8000E10k",
-        b"Pba807A120n;ab8401640u;eb8030D40u",
-        b"Pba807A120n;ac8401640u;eb8030D40u;eb8000E10k",
+        GIVEN.replace(b"ab8401640u", b"ab8463368u"),
+        GIVEN.replace(b"ba807A120n", b"ba87A1200n"),
+        GIVEN.replace(b"eb8001388u", b"eb80F4240u"),
+        GIVEN.replace(b"ab8401640u", b"ac8401640u"),
+        GIVEN.replace(b";eb8030D40u", b""),
     ],
 )
 async def test_a_script_that_was_given_other_limits_is_aborted_at_once(said):
@@ -183,7 +188,7 @@ async def test_a_script_that_was_given_other_limits_is_aborted_at_once(said):
 
 
 async def test_a_script_that_is_not_taken_is_told_with_its_line():
-    refused = (b"e\n" + script("charge_to_4v2") + b"\n", [at(0.02, b"e!4003: Line 23, Col 11")])
+    refused = (b"e\n" + script("charge_to_4v2") + b"\n", [at(0.02, b"e!4003: Line 35, Col 11")])
     async with on([*OPENED, refused]) as (channel, _):
         await channel.open()
         with pytest.raises(InstrumentRefused, match=r"set_range db 500u.*argument out of range"):
@@ -210,8 +215,8 @@ async def test_the_next_setpoint_aborts_what_runs_and_waits_for_its_end():
 
 
 async def test_readings_are_the_newest_and_the_crossing_is_never_lost():
-    over = packet(0.635, b"80927C0u", b"8401640u")
-    said = [FIRST, SECOND, over, at(0.64, b"*"), at(0.65, b"")]
+    over = packet(0.635, b"80927C0u", b"8401640u", over=LAST)
+    said = [FIRST, SECOND, over, at(0.64, b"*", b"+"), at(0.65, b"")]
     async with on(charging(*said)) as (channel, _):
         await channel.open()
         await channel.apply(CHARGE, LI)
@@ -237,13 +242,18 @@ async def test_an_end_after_the_last_package_was_read_is_told_with_it():
 
 async def test_from_constant_current_to_constant_voltage_in_one_script():
     said = [
-        at(0.02, b"e", b"Pba7F0BDC0n;ab82625A0u;eb8030D40u;eb8000E10k;ba8000005m;ba7FFFFFBm"),
+        at(
+            0.02,
+            b"e",
+            b"Pba7F0BDC0n;ab82625A0u;ab7FFEC78u;eb8030D40u;eb8001388u;eb8000E10k;ja8000000 "
+            b";ba8000005m;ba7FFFFFBm",
+        ),
         at(0.03, b"M000A"),
-        packet(0.235, voltage=b"82625A0u", current=b"7F0BDC0n"),
-        at(0.24, b"*"),
+        packet(0.235, voltage=b"82625A0u", current=b"7F0BDC0n", over=LAST),
+        at(0.24, b"*", b"+"),
         at(0.25, b"M0007"),
     ]
-    held = at(0.46, b"Peb8061A80u;da82625A0u;ba7F85EE0n,10,215")
+    held = at(0.46, b"Peb8061A80u;da82625A0u;ba7F85EE0n,10,215;ja8000000 ")
     begun = (b"e\n" + script("discharge_then_hold") + b"\n", [*said, held])
     async with on([*OPENED, begun]) as (channel, _):
         await channel.open()
@@ -253,23 +263,26 @@ async def test_from_constant_current_to_constant_voltage_in_one_script():
         assert (crossing.voltage_V, crossing.current_A) == (2.5, -1e-3)
         assert (crossing.regulating, then.regulating) == ("current", "voltage")
         assert then.current_A == -0.5e-3
+        assert not crossing.ended
+        assert not then.ended
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        b"Peb8030D40u;ab     nan;ba807A120n",
-        b"Peb8030D40u;ab83879F2u,12,206;ba807A120n",
-        b"Peb8030D40u;ab83879F2u;ba807A120n,12",
-        b"Peb8030D40u;ab83879F2u",
-        b"Peb8030D40u;ba807A120n;ab83879F2u",
-        b"Peb8030D40u;ab83879F2u;ba807A120n;eb8030D40u",
-        b"Peb8030D40u;ab83879F2u;ba807A120u",
-        b"Peb8030D40u;ab83879F2 ;ba807A120n",
-        b"Peb8030D40u;ab83879F2u;ba807A120n,10,2FF",
-        b"Peb8030D40u;ab83879F2u;ba807A12",
-        b"Peb87030D4 ;ab83879F2u;ba807A120n",
-        b"Peb7FFF060u;ab83879F2u;ba807A120n",
+        b"Peb8030D40u;ab     nan;ba807A120n;ja8000000 ",
+        b"Peb8030D40u;ab83879F2u;ba807A120n,12;ja8000000 ",
+        b"Peb8030D40u;ab83879F2u;ja8000000 ",
+        b"Peb8030D40u;ba807A120n;ab83879F2u;ja8000000 ",
+        b"Peb8030D40u;ab83879F2u;ba807A120n;eb8030D40u;ja8000000 ",
+        b"Peb8030D40u;ab83879F2u;ba807A120u;ja8000000 ",
+        b"Peb8030D40u;ab83879F2 ;ba807A120n;ja8000000 ",
+        b"Peb8030D40u;ab83879F2u;ba807A120n,10,2FF;ja8000000 ",
+        b"Peb8030D40u;ab83879F2u;ba807A12;ja8000000 ",
+        b"Peb87030D4 ;ab83879F2u;ba807A120n;ja8000000 ",
+        b"Peb7FFF060u;ab83879F2u;ba807A120n;ja8000000 ",
+        b"Peb8030D40u;ab83879F2u;ba807A120n",
+        b"Peb8030D40u;ab83879F2u;ba807A120n;jb8000000 ",
         b"Q",
         b"M00FF",
         b"\xff\x00",
@@ -284,8 +297,18 @@ async def test_what_is_no_reading_is_told_once_and_the_next_is_read(line):
         assert (await channel.read()).voltage_V == 3.702234
 
 
+async def test_a_voltage_beyond_the_range_is_told_as_that_when_a_current_is_driven():
+    line = b"Peb8030D40u;ab8419CE0u,12,205;ba807A120n,10,215;ja8000001 "
+    over = at(0.235, line, b"*", b"+", b"")
+    async with on(charging(over)) as (channel, _):
+        await channel.open()
+        await channel.apply(CHARGE, LI)
+        reading = await channel.read()
+        assert (reading.voltage_V, reading.status, reading.ended) == (4.3, 2, True)
+
+
 async def test_flow_control_may_stand_anywhere():
-    line = b"\x13Peb8030D4\x110u;ab83879F2u;b\x13a807A120n\x11\n"
+    line = b"\x13Peb8030D4\x110u;ab83879F2u;b\x13a807A120n\x11;ja8000000 \n"
     async with on(charging((0.235, line), at(0.3, b"\x13"))) as (channel, _):
         await channel.open()
         await channel.apply(CHARGE, LI)

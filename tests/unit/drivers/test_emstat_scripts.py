@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl_drivers.emstat.models import EMSTAT4, EMSTAT_PICO, NEXUS
-from labctl_drivers.emstat.scripts import Timing, program_for
+from labctl_drivers.emstat.programs import program_for
+from labctl_drivers.emstat.scripts import Timing
 from labctl_drivers.emstat.sweeps import spectrum_program, sweep_program
 from labctl_drivers.errors import OutOfRange
 from labctl_drivers.vocabulary import Excitation, Guard, Setpoint, SweepShape
 
 SCRIPTS = Path(__file__).parent / "scripts"
 HR, LR, PICO, NEX = EMSTAT4["es4_hr"], EMSTAT4["es4_lr"], EMSTAT_PICO["espico"], NEXUS["nexus1"]
-TIMING = Timing(0.2, 1.0)
+TIMING = Timing(0.2, 1.0, 0.005)
 LI = Guard(2.5, 4.3, 5e-3)
 HALF = Guard(-0.5, 1.5, 3e-3)
 AROUND_0 = Guard(-1.0, 1.0, 5e-3)
@@ -35,7 +36,7 @@ COMPILED = {
         Setpoint("voltage", 2e-3, -0.1),
         replace(HALF, charge_Ah=7.2 / 1.005 / 3600, time_s=102.5 / 1.005),
         PICO,
-        Timing(0.5, 1.0),
+        Timing(0.5, 1.0, 0.005),
     ),
     "rest": lambda: program_for(Setpoint("rest"), LI, HR, TIMING),
     "sweep_twice": lambda: sweep_program(

@@ -126,8 +126,14 @@ def ended_by_itself(step: StepState, until: Sequence[End], progress: Progress) -
         "charge": progress.now.charge_As,
     }
     for index, (end, target) in enumerate(zip(until, progress.targets, strict=True)):
-        if target is not None and passed.get(end.kind, 0.0) >= NEARLY * target > 0:
+        if target is None:
+            continue
+        if passed.get(end.kind, 0.0) >= NEARLY * target > 0:
             return Over(Crossing(index, end, 1.0), f"{end.text}, counted by the instrument")
+        beyond_V = step.sign * (progress.now.voltage_V - target)
+        if end.kind == "voltage" and step.sign and beyond_V >= 0:
+            # an instrument that cuts off there cannot wait for how long it stays so
+            return Over(Crossing(index, end, 1.0), f"{end.text}, cut off by the instrument")
     return None
 
 

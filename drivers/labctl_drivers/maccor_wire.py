@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from labctl_drivers import macnet
+from labctl_drivers import macnet, strict_json
 from labctl_drivers.errors import (
     BadReply,
     InstrumentRefused,
@@ -52,17 +52,17 @@ class MacnetChannel:
         await self.link.open(self)
         general, _ = await self._ask(macnet.GENERAL_INFO)
         system, _ = await self._ask(macnet.SYSTEM_INFO)
-        name = macnet.text(general, "SystemID")
+        name = strict_json.text(general, "SystemID")
         if serial is not None and name != serial:
             raise WrongInstrument(f"the tester {name!r} answers, not {serial!r}")
-        kind, channels = (macnet.whole(general, key) for key in ("SystemType", "TestChannels"))
+        kind, channels = (strict_json.whole(general, key) for key in ("SystemType", "TestChannels"))
         if kind != 0:
             raise WrongInstrument(f"{name!r} is of system type {kind}, which has no direct mode")
         if self._channel >= channels:
             raise WrongInstrument(f"{name!r} has {channels} channels: no {self._channel + 1}")
         self.link.probe = Probe(line, lambda frame: _general(frame) == (name, channels))
         version = ".".join(
-            str(macnet.whole(system, f"MacTest32EXEversion{part}"))
+            str(strict_json.whole(system, f"MacTest32EXEversion{part}"))
             for part in ("Major", "Minor", "Build")
         )
         # what the system calls itself stands last: simulated ones say so there
@@ -113,7 +113,7 @@ class MacnetChannel:
         Raises InstrumentRefused when the echo is not what was sent.
         """
         result, _ = await self._ask_channel(macnet.SAFETY_LIMITS, safety.params)
-        echo = {key: macnet.number(result, key) for key in safety.params}
+        echo = {key: strict_json.number(result, key) for key in safety.params}
         wrong = [
             f"{key} {echo[key]:g} instead of {value:g}"
             for key, value in safety.params.items()
@@ -236,6 +236,6 @@ def _general(frame: bytes) -> tuple[str, int] | None:
         if not macnet.answers(reply, PROBE_NUMBER):
             return None
         result = macnet.result_of(reply, macnet.GENERAL_INFO)
-        return macnet.text(result, "SystemID"), macnet.whole(result, "TestChannels")
+        return strict_json.text(result, "SystemID"), strict_json.whole(result, "TestChannels")
     except (BadReply, InstrumentRefused):
         return None

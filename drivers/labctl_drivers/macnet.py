@@ -11,12 +11,13 @@ import json
 import re
 import struct
 from collections.abc import Mapping
-from math import isfinite
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
+from labctl_drivers import strict_json
 from labctl_drivers.errors import BadReply, InstrumentRefused
 from labctl_drivers.link import Framing
 from labctl_drivers.link.framing import MAX_REPLY
+from labctl_drivers.strict_json import is_object, is_whole
 
 Function = tuple[int, int]
 """FClass and FNum."""
@@ -97,84 +98,50 @@ def request(number: int, function: Function, **params: object) -> bytes:
 
 def reply_of(frame: bytes) -> dict[str, Any]:
     """A reply's object. Raises BadReply for anything but one strict JSON object."""
-    try:
-        decoded = json.loads(
-            frame.decode("utf-8"), object_pairs_hook=_no_key_twice, parse_constant=_refuse
-        )
-    except (ValueError, RecursionError) as error:
-        raise BadReply(f"no JSON-RPC reply ({error}): {frame[:80]!r}") from error
-    if not isinstance(decoded, dict) or decoded.get("jsonrpc") != "2.0":
+    decoded = strict_json.parse(frame)
+    if decoded.get("jsonrpc") != "2.0":
         raise BadReply(f"no JSON-RPC reply: {frame[:80]!r}")
     return decoded
 
 
 def answers(reply: Mapping[str, Any], number: int) -> bool:
     """Whether a reply is to the request of this number; a late one is not."""
-    return _is_whole(reply.get("id")) and reply["id"] == number
+    return is_whole(reply.get("id")) and reply["id"] == number
 
 
 def result_of(reply: Mapping[str, Any], function: Function, channel: int | None = None) -> Result:
     """What a function returned. Raises BadReply, InstrumentRefused for a JSON-RPC error."""
     if "error" in reply:
         error = reply["error"]
-        code, text = (error.get("code"), error.get("message")) if _is_object(error) else (0, error)
-        raise InstrumentRefused(code if _is_whole(code) else 0, str(text)[:200], _shown(function))
+        code, text = (error.get("code"), error.get("message")) if is_object(error) else (0, error)
+        raise InstrumentRefused(code if is_whole(code) else 0, str(text)[:200], _shown(function))
     result = reply.get("result")
-    if not _is_object(result):
+    if not is_object(result):
         raise BadReply(f"a reply without a result: {str(reply)[:200]}")
     expected = {"FClass": function[0], "FNum": function[1]}
     if channel is not None:
         expected["Chan"] = channel
     for key, value in expected.items():
-        if not _is_whole(result.get(key)) or result[key] != value:
+        if not is_whole(result.get(key)) or result[key] != value:
             raise BadReply(f"{key} {result.get(key)!r:.80} instead of {value}")
     return dict(result)
 
 
-def number(result: Result, key: str) -> float:
-    """A finite number. Raises BadReply for anything else."""
-    value = result.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadReply(f"{key} is no number: {value!r:.80}")
-    try:
-        as_float = float(value)
-    except OverflowError as error:
-        raise BadReply(f"{key} is beyond every number") from error
-    if not isfinite(as_float):
-        raise BadReply(f"{key} is not finite: {value!r:.80}")
-    return as_float
-
-
-def whole(result: Result, key: str) -> int:
-    """A whole number. Raises BadReply for anything else."""
-    value = result.get(key)
-    if not _is_whole(value):
-        raise BadReply(f"{key} is no whole number: {value!r:.80}")
-    return int(value)
-
-
-def text(result: Result, key: str) -> str:
-    """Printable text, not empty. Raises BadReply for anything else."""
-    value = result.get(key)
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise BadReply(f"{key} is no text: {value!r:.80}")
-    return value.strip()
-
-
 def status_of(result: Result) -> Status:
     """The full status of a channel. Raises BadReply."""
-    stat = whole(result, "Stat")
+    stat = strict_json.whole(result, "Stat")
     if not 0 <= stat < len(STATES):
         raise BadReply(f"there is no Stat {stat}")
-    return Status(stat, number(result, "Voltage"), number(result, "Current"))
+    voltage, current = (strict_json.number(result, key) for key in ("Voltage", "Current"))
+    return Status(stat, voltage, current)
 
 
 def check_accepted(result: Result, function: Function) -> None:
     """Raises InstrumentRefused unless the result says OK, BadReply when it says nothing."""
     said = result.get("Result")
-    if not _is_whole(said) and not isinstance(said, str):
+    if not is_whole(said) and not isinstance(said, str):
         raise BadReply(f"neither OK nor a code: {said!r:.80}")
-    code = said if _is_whole(said) else _code_in(str(said))
+    code = said if is_whole(said) else _code_in(str(said))
     if code != 0:
         words = CODES[code] if function == SET_OUTPUT and 0 < code < len(CODES) else str(said)
         raise InstrumentRefused(code, words, _shown(function))
@@ -189,25 +156,6 @@ def _code_in(said: str) -> int:
         return int(found[1])
     lowered = said.lower()
     return next((code for code, words in enumerate(_WORDS) if code and words in lowered), -1)
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _shown(function: Function) -> str:

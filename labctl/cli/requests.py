@@ -53,7 +53,7 @@ def make_request(
         bench=bench,
         channels=chosen,
         parameters=parameters,
-        data=data or _default_data(bench),
+        data=data or default_data(bench),
         mqtt_url=_checked_url(mqtt_url),
         speed=cast("Speed | None", speed),
         model=model,
@@ -65,7 +65,7 @@ def make_request(
     )
 
 
-def _default_data(bench: Bench) -> Path:
+def default_data(bench: Bench) -> Path:
     """LABCTL_DATA, else the bench's own folder, else `data` here."""
     given = os.environ.get("LABCTL_DATA")
     return Path(given) if given else bench.data or DEFAULT_DATA

@@ -10,7 +10,7 @@ WORDS: Mapping[Mode, str] = {
     "rest": "leave the cell at rest and read it",
     "current": "drive a constant current: it is no galvanostat",
     "voltage": "hold a voltage",
-    "sweep": "sweep the voltage",
+    "sweep": "sweep a voltage by itself",
 }
 
 
@@ -56,7 +56,7 @@ def modes_of(node: Node, ratings: Ratings) -> Iterator[Mode]:
     elif isinstance(node, Hold):
         yield "voltage"
     elif isinstance(node, Sweep):
-        yield "sweep" if "sweep" in ratings.abilities else "voltage"
+        yield "sweep" if "sweep" in ratings.modes else "voltage"
     elif isinstance(node, Drive):
         yield "current"
         if node.then_hold is not None:

@@ -42,8 +42,7 @@ def test_a_potentiostat_drives_no_current() -> None:
 def test_a_sweep_is_steps_of_voltage_unless_the_instrument_sweeps_by_itself() -> None:
     no_steps = frozenset({"rest", "current"})
     assert problems_of(modes=no_steps) == ["6 mode", "7 mode"]
-    sweeps = no_steps | {"sweep"}
-    assert problems_of(modes=sweeps, abilities=frozenset({"sweep"})) == ["6 mode"]
+    assert problems_of(modes=no_steps | {"sweep"}) == ["6 mode"]
 
 
 def test_what_nothing_guards_is_refused_until_somebody_answers_for_it() -> None:

@@ -77,6 +77,7 @@ class Maccor:
     """One channel of a tester, number 1 and up."""
 
     MATURITY: Maturity = "simulated"
+    MODELS = ("MacNet",)
 
     def __init__(
         self,

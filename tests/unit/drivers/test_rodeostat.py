@@ -89,6 +89,20 @@ async def test_what_is_refused_is_not_touched(variant: str, serial: str | None, 
     assert device.connected["Ctr"]
 
 
+def test_how_scan_knows_it() -> None:
+    def frame(variant: str) -> bytes:
+        said = {"command": "getVariant", "variant": variant}
+        return json.dumps({"success": True, "response": said}).encode()
+
+    assert Rodeostat.HELLO.line == request("getVariant")
+    for variant, known in (("10V_24MilliAmpV0.2", True), ("10V_microAmpV0.1", False)):
+        model = Rodeostat.HELLO.identity(frame(variant)).model
+        assert (model in Rodeostat.MODELS) is known
+    for other in (b"ACME,1,2,3", b"{}", b'{"success":false,"message":"no","response":{}}'):
+        with pytest.raises(BadReply):
+            Rodeostat.HELLO.identity(other)
+
+
 async def test_a_hold_connects_the_counter_electrode_last() -> None:
     device = SmallRodeostat()
     async with on(device) as channel:

@@ -29,7 +29,7 @@ def response(frame: bytes, command: str) -> dict[str, Any] | None:
     return said if said.get("command") == command else None
 
 
-VERSION = request("getVersion")
+VERSION, VARIANT = request("getVersion"), request("getVariant")
 
 
 def is_version(frame: bytes) -> bool:
@@ -38,3 +38,14 @@ def is_version(frame: bytes) -> bool:
         return response(frame, "getVersion") is not None
     except (BadReply, InstrumentRefused):
         return False
+
+
+def variant_of(frame: bytes) -> str:
+    """The variant that a reply names. Raises BadReply for any other line."""
+    try:
+        said = response(frame, "getVariant")
+    except InstrumentRefused as error:
+        raise BadReply(str(error)) from error
+    if said is None:
+        raise BadReply(f"no variant: {frame[:80]!r}")
+    return strict_json.text(said, "variant")

@@ -31,6 +31,7 @@ from labctl_drivers.errors import (
     OutputUnknown,
     WrongInstrument,
 )
+from labctl_drivers.hello import Hello
 from labctl_drivers.link import Answer, Link, Probe
 from labctl_drivers.vocabulary import (
     Changed,
@@ -43,7 +44,7 @@ from labctl_drivers.vocabulary import (
     Regulation,
     Setpoint,
 )
-from labctl_rodeostat.codec import VERSION, is_version, request, response
+from labctl_rodeostat.codec import VARIANT, VERSION, is_version, request, response, variant_of
 
 TIMEOUT_S = 1.0
 SAFE_WITHIN_S = 10.0
@@ -56,7 +57,7 @@ MICRO = 1e-6
 
 # ---- what the model can do -----------------------------------------------------------------
 
-VARIANT = re.compile(r"(10V|8V)_(nanoAmp|microAmp|10MilliAmp|24MilliAmp)V(\d+\.\d+)", re.ASCII)
+VARIANTS = re.compile(r"(10V|8V)_(nanoAmp|microAmp|10MilliAmp|24MilliAmp)V(\d+\.\d+)", re.ASCII)
 VOLTS = {"10V": (1.0, 2.0, 5.0, 10.0), "8V": (1.0, 2.0, 4.0, 8.0)}
 AMPS = {
     "nanoAmp": {"60nA": 60e-9, "100nA": 100e-9, "1uA": 1e-6, "10uA": 10e-6},
@@ -64,6 +65,7 @@ AMPS = {
     "10MilliAmp": {"10uA": 10e-6, "100uA": 100e-6, "1000uA": 1e-3, "10000uA": 10e-3},
     "24MilliAmp": {"100uA": 100e-6, "1000uA": 1e-3, "12000uA": 12e-3, "24000uA": 24e-3},
 }
+SWITCHED = "V0.2"
 BASE_VARIANT = "10V_microAmpV0.2"
 
 
@@ -78,7 +80,7 @@ class Model:
 
 def model_of(variant: str) -> Model:
     """The model that a variant names. Raises WrongInstrument."""
-    found = VARIANT.fullmatch(variant)
+    found = VARIANTS.fullmatch(variant)
     if found is None:
         raise WrongInstrument(f"no variant of a Rodeostat: {variant!r:.80}")
     if found[3] == "0.1":
@@ -87,6 +89,11 @@ def model_of(variant: str) -> Model:
         )
     volts = {f"{full:g}V": full for full in VOLTS[found[1]]}
     return Model(variant, volts, AMPS[found[2]])
+
+
+def hello(frame: bytes) -> Identity:
+    """Who answers to the question for its variant; for `labctl scan`. Raises BadReply."""
+    return Identity("IO Rodeo", f"Rodeostat {variant_of(frame)}", "", "")
 
 
 # ---- how a setpoint is carried out ---------------------------------------------------------
@@ -134,7 +141,9 @@ class Rodeostat:
     """A Rodeostat with an electrode switch (hardware 0.2); channel 1."""
 
     MATURITY: Maturity = "simulated"
+    MODELS = tuple(f"Rodeostat {volts}_{amps}{SWITCHED}" for volts in VOLTS for amps in AMPS)
     LINK_SETTINGS: ClassVar[dict[str, int]] = {"baud": 115200}
+    HELLO = Hello(VARIANT, hello, LINK_SETTINGS)
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ from labctl_drivers.maccor_regulation import (
     Program,
     Safety,
     check_plausible,
+    check_voltage,
     other_side,
     program_for,
     regulating,
@@ -152,7 +153,8 @@ class Maccor:
 
         Raises OutOfRange before anything was sent, WrongInstrument unless opened,
         InstrumentRefused when the tester said no or did not do it, OutputLost when it has ended
-        the test by itself; then, and after any other error, `safe` is due.
+        the test by itself, InvalidReading when the cell's voltage before it is none; then, and
+        after any other error, `safe` is due.
         """
         if self._identity is None:
             raise WrongInstrument("nobody knows which tester this is: it was not opened")
@@ -160,6 +162,7 @@ class Maccor:
         async with self._changing:
             self._program = None
             status, _ = await self._wire.status()
+            check_voltage(self._model, status.voltage_V)
             self._seen_V = status.voltage_V
             new = program_for(setpoint, guard, self._model, status.voltage_V)
             if not self._ours:

@@ -174,12 +174,17 @@ def _safety(guard: Guard, model: Model, low_V: float, high_V: float) -> Safety:
 
 def check_plausible(program: Program, model: Model, voltage_V: float, current_A: float) -> None:
     """Raises InvalidReading for what a sound channel that is set so cannot read."""
-    most_V = BEYOND * max(abs(model.low_V), abs(model.high_V))
+    check_voltage(model, voltage_V)
     most_A = BEYOND * (program.current_A or program.amps.full_scale) + 2 * program.amps.offset
-    if abs(voltage_V) > most_V or abs(current_A) > most_A:
-        raise InvalidReading(
-            f"{voltage_V:g} V, {current_A:g} A: beyond {most_V:g} V or {most_A:g} A"
-        )
+    if abs(current_A) > most_A:
+        raise InvalidReading(f"{current_A:g} A: beyond {most_A:g} A")
+
+
+def check_voltage(model: Model, voltage_V: float) -> None:
+    """Raises InvalidReading for a voltage that the channel cannot read."""
+    most_V = BEYOND * max(abs(model.low_V), abs(model.high_V))
+    if abs(voltage_V) > most_V:
+        raise InvalidReading(f"{voltage_V:g} V: beyond {most_V:g} V")
 
 
 def regulating(program: Program, model: Model, voltage_V: float, current_A: float) -> Regulation:

@@ -178,6 +178,16 @@ async def test_a_cell_outside_its_limits_is_driven_back_without_a_trip() -> None
         await channel.safe()
 
 
+@pytest.mark.parametrize("voltage_V", [6.0, -9.9e37])
+async def test_a_voltage_that_is_none_widens_no_limit(voltage_V: float) -> None:
+    tester = SmallTester()
+    async with on(tester) as channel:
+        tester.answer = changing("Voltage", voltage_V)
+        with pytest.raises(InvalidReading):
+            await channel.apply(CHARGE, GUARD)
+        assert tester.of((6, 10)) == tester.of((6, 7)) == []
+
+
 async def test_a_hold_takes_the_side_that_the_cell_needs_and_changes_it() -> None:
     tester = SmallTester()
     async with on(tester) as channel:

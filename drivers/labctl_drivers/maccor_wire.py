@@ -20,6 +20,9 @@ from labctl_drivers.macnet import Result, Status
 from labctl_drivers.vocabulary import Changed, Identity
 
 TIMEOUT_S = 1.0
+SLOW_S = 3.0
+"""For what begins or ends a test: how long a tester takes over that is not known [?]."""
+SLOW = frozenset({macnet.START_DIRECT, macnet.RESET})
 BETWEEN_DIRECT_S = 0.11
 """The tester refuses direct commands of a channel that are less than 0.1 s apart."""
 TAKES_S = 3.0
@@ -201,23 +204,26 @@ class MacnetChannel:
         line = macnet.request(number, function, **(params or {}))
         async with self.link.turn:
             try:
-                answer, reply = await self._exchange(line, number)
+                timeout_s = SLOW_S if function in SLOW else TIMEOUT_S
+                answer, reply = await self._exchange(line, number, timeout_s)
                 channel = None if params is None else self._channel
                 return macnet.result_of(reply, function, channel), answer
             except BadReply:
                 self.link.distrust()
                 raise
 
-    async def _exchange(self, line: bytes, number: int) -> tuple[Answer, dict[str, Any]]:
+    async def _exchange(
+        self, line: bytes, number: int, timeout_s: float
+    ) -> tuple[Answer, dict[str, Any]]:
         """The reply that has this number; late ones to other requests are passed over."""
-        answer = await self.link.timed_query(line, TIMEOUT_S)
+        answer = await self.link.timed_query(line, timeout_s)
         sent_s = answer.sent_s
         for _ in range(LATE_REPLIES):
             reply = macnet.reply_of(answer.data)
             if macnet.answers(reply, number):
                 return Answer(answer.data, sent_s, answer.received_s), reply
             try:
-                answer = await self.link.receive(TIMEOUT_S)
+                answer = await self.link.receive(timeout_s)
             except LinkTimeout:
                 self.link.distrust()
                 raise

@@ -68,8 +68,9 @@ class MacnetChannel:
             str(strict_json.whole(system, f"MacTest32EXEversion{part}"))
             for part in ("Major", "Minor", "Build")
         )
-        # what the system calls itself stands last: simulated ones say so there
-        return Identity("Maccor", "MacNet", name, f"MacTest32 {version}, {name}")
+        # simulated ones say so in the date of their program
+        dated = str(system.get("MacTest32ExeDT", ""))
+        return Identity("Maccor", "MacNet", name, f"MacTest32 {version} {dated}".strip())
 
     async def open_packets(self) -> Link:
         """The link to the binary port; connects again after it was lost. Raises LinkLost."""

@@ -1,19 +1,29 @@
-"""A simulated instrument in a process of its own, and a bench that has it."""
+"""Simulated instruments in a process of their own, and a bench that has them."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from helpers import cli
 
+SMU = {"A1": "keithley-2450"}
+Places = Mapping[str, Mapping[str, Any]]
+
 
 @contextmanager
-def twin_served(speed: float) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def twins_served(
+    speed: float,
+    drivers: Mapping[str, str] = SMU,
+    limits_V: tuple[float, float] = (-0.5, 1.5),
+) -> Iterator[tuple[Places, "subprocess.Popen[str]"]]:
+    """The twins of these drivers by name: where each answers, and their process."""
+    words = [str(speed), json.dumps(drivers), *map(str, limits_V)]
     server = subprocess.Popen(
-        [sys.executable, "-m", "helpers.twin_server", str(speed)],
+        [sys.executable, "-m", "helpers.twin_server", *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -22,17 +32,30 @@ def twin_served(speed: float) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     )
     assert server.stdout is not None
     try:
-        yield server.stdout.readline().strip(), server
+        yield json.loads(server.stdout.readline()), server
     finally:
         server.communicate(timeout=20)
 
 
-def bench_at(folder: Path, resource: str) -> Path:
+def bench_at(folder: Path, places: Places, drivers: Mapping[str, str] = SMU) -> Path:
+    """A bench file for these; each instrument's channel has the instrument's name."""
     bench = {
         "bench": "wire",
-        "instruments": {"smu": {"driver": "keithley-2450", "resource": resource}},
-        "channels": {"A1": {"instrument": "smu"}},
+        "instruments": {
+            name: {"driver": driver, **places[name]} for name, driver in drivers.items()
+        },
+        "channels": {name: {"instrument": name} for name in drivers},
     }
     path = folder / "bench.yaml"
     path.write_text(json.dumps(bench), encoding="utf-8")
     return path
+
+
+def exposed(server: "subprocess.Popen[str]", hours: float) -> dict[str, Any]:
+    """What each cell was exposed to once these hours have passed after its client had gone."""
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdin.write(f"{hours}\n")
+    server.stdin.flush()
+    told: dict[str, Any] = json.loads(server.stdout.readline())
+    return told

@@ -1,51 +1,87 @@
-"""Serves a simulated 2450 on a sodium half cell over TCP, and lives on when its client dies.
+"""Serves simulated instruments, a sodium half cell at each, and lives on when its client dies.
 
-Prints the resource. Then, for each line on standard input, lets that many seconds pass for the
-cell and prints what it was exposed to since the start, as JSON.
+Arguments: the speed, JSON of name → driver, and the limits (V) that the cells may not pass. Prints,
+as one line of JSON, where each answers. Then, for each line on standard input, lets that many
+hours pass for every cell and prints what each was exposed to since the start.
 """
 
 import asyncio
 import json
 import sys
+from contextlib import AsyncExitStack
+from dataclasses import asdict
 from typing import Any
 
-from labctl.bench import default_bench
-from labctl.twin import make_twin
-from labctl_protocols.files import load_cell
+from helpers.exposure import Exposure, watch_exposure
+from labctl.bench import Instrument, Simulate
+from labctl.bench.settings import load_driver
+from labctl.twin import Held, connect_channels, make_cell
+from labctl_protocols.files import cell_from_text
+from labctl_simulators.servers.pty_port import serve_pty
 from labctl_simulators.servers.tcp import serve_tcp
+from labctl_simulators.servers.tcp_sessions import serve_two_ports
+from labctl_simulators.terminals import Terminals
+
+CELL = """\
+id: pre-plated
+kind: half
+metal: Na
+collector: Cu
+area: 1 cm2
+limits: {voltage: -0.6 V .. 3.1 V, current: 20 mA}
+history: {pre_plated: 0.1 mAh}
+"""
+STEP_S = 60.0
+"""Between two looks of the instrument's clock, where nobody talks to it."""
 
 
-async def main(speed: float) -> None:
-    instrument = default_bench().instrument_of("A1")
-    twin = make_twin(instrument, load_cell("na-cu-half"), parameters={"ce": 0.99}, now=0.0)
-    firmware: Any = twin.firmware
+async def main(speed: float, drivers: dict[str, str], low_V: float, high_V: float) -> None:
     loop = asyncio.get_running_loop()
-    async with serve_tcp(firmware, speed=speed) as resource:
-        print(resource, flush=True)
+    record = cell_from_text(CELL, "pre-plated")
+    twins, places = {}, {}
+    async with AsyncExitStack() as served:
+        for name, driver in drivers.items():
+            instrument = Instrument(name, driver, "sim", simulate=Simulate())
+            cell = make_cell(instrument, record, parameters={"ce": 0.99}, now=0.0)
+            terminals = cell.terminals["main"]
+            seen = watch_exposure(terminals, low_V, high_V)
+            firmware = connect_channels({1: Held(cell)}, instrument)
+            twins[name] = firmware, terminals, seen
+            places[name] = await _serve(served, driver, firmware, speed)
+        print(json.dumps(places), flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
-            print(json.dumps(exposure(firmware, float(line))), flush=True)
+            told = {name: _pass(*twin, float(line)) for name, twin in twins.items()}
+            print(json.dumps(told), flush=True)
 
 
-def exposure(firmware: Any, seconds: float) -> dict[str, Any]:
-    """The extremes at the cell's terminals while so much time passes without traffic."""
-    start_s = firmware.terminals.now
-    on = firmware.output_on
-    seen = []
-    for n in range(1, 201):
-        firmware.advance(start_s + seconds * n / 200)
-        state = firmware.terminals.state()
-        seen.append((state.voltage_V, state.current_A))
-    volts, amps = [v for v, _ in seen], [i for _, i in seen]
-    return {
-        "on": on,
-        "low_V": min(volts),
-        "high_V": max(volts),
-        "most_A": max(map(abs, amps)),
-        "last_V": volts[-1],
-        "source": firmware.terminals.source.kind,
-        "level": firmware.terminals.source.level,
-    }
+async def _serve(
+    served: AsyncExitStack, driver: str, firmware: Any, speed: float
+) -> dict[str, str | int]:
+    """On what the real one has: two TCP ports, a serial line, or one TCP port."""
+    if hasattr(firmware, "binary"):
+        ports = serve_two_ports(firmware, speed=speed)
+        resource, bin_port = await served.enter_async_context(ports)
+        return {"resource": resource, "bin_port": bin_port}
+    is_serial = "baud" in getattr(load_driver(driver), "LINK_SETTINGS", {})
+    server = serve_pty(firmware, speed) if is_serial else serve_tcp(firmware, speed=speed)
+    return {"resource": await served.enter_async_context(server)}
+
+
+def _pass(firmware: Any, terminals: Terminals, seen: Exposure, hours: float) -> dict[str, Any]:
+    """What the cell was exposed to when so much more time has passed without traffic."""
+    was, until_s = terminals.source.kind, terminals.now + hours * 3600.0
+    while (left_s := until_s - terminals.now) > 1e-6:
+        _let_pass(firmware, terminals.now + min(STEP_S, left_s))
+    return {**asdict(seen), "was": was, "is": terminals.source.kind}
+
+
+def _let_pass(firmware: Any, now: float) -> None:
+    """Up to `now`; what the instrument says by itself, nobody hears."""
+    if getattr(firmware, "wake_at", None) is None:
+        firmware.advance(now)
+    else:
+        firmware.feed(b"", now)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1])))
+    asyncio.run(main(float(sys.argv[1]), json.loads(sys.argv[2]), *map(float, sys.argv[3:])))

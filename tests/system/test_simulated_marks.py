@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers import broken_wire
 from helpers.cli import labctl
-from helpers.processes import bench_at, twin_served
+from helpers.processes import bench_at, twins_served
 
 from labctl.bench import load_bench
 from labctl.journal import list_runs, read_manifest
@@ -49,8 +49,8 @@ def test_a_run_in_memory_is_marked(tmp_path: Path) -> None:
 def test_a_run_on_a_served_simulator_is_marked_though_the_bench_does_not_say_so(
     tmp_path: Path,
 ) -> None:
-    with twin_served(60.0) as (resource, _):
-        bench = bench_at(tmp_path, resource)
+    with twins_served(60.0) as (places, _):
+        bench = bench_at(tmp_path, places)
         (tmp_path / "short.yaml").write_text(QUICK, encoding="utf-8")
         words = ["run", "short.yaml", "--cell", "na-cu-half", "--data", "data", "--speed", "60x"]
         done = labctl(*words, "--bench", str(bench), "--channel", "A1", cwd=tmp_path)
@@ -60,8 +60,8 @@ def test_a_run_on_a_served_simulator_is_marked_though_the_bench_does_not_say_so(
 
 def test_a_real_instrument_takes_no_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conducting, "SIMULATED_FIRMWARE", "-no-such-mark")
-    with twin_served(60.0) as (resource, _):
-        bench = load_bench(bench_at(tmp_path, resource))
+    with twins_served(60.0) as (places, _):
+        bench = load_bench(bench_at(tmp_path, places))
         request = replace(broken_wire.short_request(tmp_path), bench=bench, speed=60.0)
         with pytest.raises(Exception, match="is real"):
             conducting.conduct(request)

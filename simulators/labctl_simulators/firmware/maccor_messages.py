@@ -30,7 +30,7 @@ MODES: Mapping[object, Mode] = {"C": "C", "D": "D", "R": "R", 67: "C", 68: "D", 
 NAME_CHARACTERS, COMMENT_CHARACTERS, MOST_CHANNELS = 25, 80, 128
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 VERSION = {"Major": 3, "Minor": 2, "Build": 18}
-DATED = "2016-11-08T15:02:58"
+DATED = "2016-11-08T15:02:58-sim"
 
 
 class BadParameter(Exception):

@@ -58,7 +58,7 @@ async def test_who_is_there() -> None:
     opened = await channel.open()
     await channel.close()
     assert opened.identity.serial == "Cell 7"
-    assert opened.identity.firmware == "MacTest32 3.2.18, Cell 7"
+    assert opened.identity.firmware == "MacTest32 3.2.18"
     assert not opened.output_was_on
     assert set(functions(tester)) == {(1, 1), (1, 2)}
 

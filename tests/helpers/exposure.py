@@ -1,0 +1,66 @@
+"""What a simulated cell is exposed to: extremes at its terminals over every step of its model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from labctl_simulators.terminals import Terminals
+
+DRIVEN_A = 1e-6
+"""Less than that is the instrument's own: it drives the cell nowhere."""
+
+
+@dataclass
+class Exposure:
+    """Voltages only while a current drives the cell further that way; V, A, Ah, s.
+
+    `over_s` is how long the cell was driven beyond `low_limit_V` or `high_limit_V`.
+    """
+
+    low_limit_V: float
+    high_limit_V: float
+    low_V: float = 0.0
+    high_V: float = 0.0
+    most_A: float = 0.0
+    charge_Ah: float = 0.0
+    driven_s: float = 0.0
+    over_s: float = 0.0
+
+    def add(self, seconds: float, voltage_V: float, current_A: float) -> None:
+        """So it was for so long."""
+        self.most_A = max(self.most_A, abs(current_A))
+        self.charge_Ah += current_A * seconds / 3600.0
+        if abs(current_A) < DRIVEN_A:
+            return
+        self.driven_s += seconds
+        if current_A > 0:
+            self.high_V = max(self.high_V, voltage_V)
+        else:
+            self.low_V = min(self.low_V, voltage_V)
+        outwards_V = voltage_V - self.high_limit_V if current_A > 0 else self.low_limit_V - voltage_V
+        if outwards_V > 0:
+            self.over_s += seconds
+
+
+def watch_exposure(terminals: Terminals, low_limit_V: float, high_limit_V: float) -> Exposure:
+    """Begin to watch these terminals."""
+    seen = Exposure(low_limit_V, high_limit_V)
+
+    class Watched(Terminals):
+        """Terminals that keep what their cell was exposed to."""
+
+        __slots__ = ()
+
+        def _force_current(self, regime: Any, left_s: float) -> float:
+            took_s = super()._force_current(regime, left_s)
+            seen.add(took_s, self.cell.voltage(regime.value), regime.value)
+            return took_s
+
+        def _force_voltage(self, regime: Any, left_s: float) -> float:
+            before_A = self._current_at(self.cell, regime.value)
+            took_s = super()._force_voltage(regime, left_s)
+            for current_A in (before_A, self._last_A):
+                seen.add(took_s / 2, regime.value, current_A)
+            return took_s
+
+    terminals.__class__ = Watched
+    return seen

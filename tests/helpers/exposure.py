@@ -7,23 +7,28 @@ from labctl_simulators.terminals import Terminals
 
 DRIVEN_A = 1e-6
 """Less than that is the instrument's own: it drives the cell nowhere."""
+MARGIN_V, MARGIN = 6e-3, 0.02
+"""More than a source is off."""
 
 
 @dataclass
 class Exposure:
     """Voltages only while a current drives the cell further that way; V, A, Ah, s.
 
-    `over_s` is how long the cell was driven beyond `low_limit_V` or `high_limit_V`.
+    `beyond_V_s` is how long it was driven outside the limits, `beyond_A_s` how long with more than
+    `limit_A`; for either, a margin is that of an instrument's accuracy.
     """
 
     low_limit_V: float
     high_limit_V: float
+    limit_A: float
     low_V: float = 0.0
     high_V: float = 0.0
     most_A: float = 0.0
     charge_Ah: float = 0.0
     driven_s: float = 0.0
-    over_s: float = 0.0
+    beyond_V_s: float = 0.0
+    beyond_A_s: float = 0.0
 
     def add(self, seconds: float, voltage_V: float, current_A: float) -> None:
         """So it was for so long."""
@@ -36,14 +41,18 @@ class Exposure:
             self.high_V = max(self.high_V, voltage_V)
         else:
             self.low_V = min(self.low_V, voltage_V)
-        outwards_V = voltage_V - self.high_limit_V if current_A > 0 else self.low_limit_V - voltage_V
-        if outwards_V > 0:
-            self.over_s += seconds
+        outwards_V = (
+            voltage_V - self.high_limit_V if current_A > 0 else self.low_limit_V - voltage_V
+        )
+        if outwards_V > MARGIN_V:
+            self.beyond_V_s += seconds
+        if abs(current_A) > self.limit_A * (1 + MARGIN):
+            self.beyond_A_s += seconds
 
 
-def watch_exposure(terminals: Terminals, low_limit_V: float, high_limit_V: float) -> Exposure:
-    """Begin to watch these terminals."""
-    seen = Exposure(low_limit_V, high_limit_V)
+def watch_exposure(terminals: Terminals, *limits: float) -> Exposure:
+    """Begin to watch these terminals; the limits as in `Exposure`."""
+    seen = Exposure(*limits)
 
     class Watched(Terminals):
         """Terminals that keep what their cell was exposed to."""

@@ -19,9 +19,11 @@ def twins_served(
     speed: float,
     drivers: Mapping[str, str] = SMU,
     limits_V: tuple[float, float] = (-0.5, 1.5),
+    most_A: Mapping[str, float] | None = None,
 ) -> Iterator[tuple[Places, "subprocess.Popen[str]"]]:
     """The twins of these drivers by name: where each answers, and their process."""
-    words = [str(speed), json.dumps(drivers), *map(str, limits_V)]
+    limits = {name: [*limits_V, (most_A or {}).get(name, 1.0)] for name in drivers}
+    words = [str(speed), json.dumps(drivers), json.dumps(limits)]
     server = subprocess.Popen(
         [sys.executable, "-m", "helpers.twin_server", *words],
         stdin=subprocess.PIPE,

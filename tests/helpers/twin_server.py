@@ -1,8 +1,8 @@
 """Serves simulated instruments, a sodium half cell at each, and lives on when its client dies.
 
-Arguments: the speed, JSON of name → driver, and the limits (V) that the cells may not pass. Prints,
-as one line of JSON, where each answers. Then, for each line on standard input, lets that many
-hours pass for every cell and prints what each was exposed to since the start.
+Arguments: the speed, and JSON of name → driver and name → limits (as in `exposure`). Prints, as one
+line of JSON, where each answers. Then, for each line on standard input, lets that many hours pass
+for every cell and prints what each was exposed to since the start.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ STEP_S = 60.0
 """Between two looks of the instrument's clock, where nobody talks to it."""
 
 
-async def main(speed: float, drivers: dict[str, str], low_V: float, high_V: float) -> None:
+async def main(speed: float, drivers: dict[str, str], limits: dict[str, list[float]]) -> None:
     loop = asyncio.get_running_loop()
     record = cell_from_text(CELL, "pre-plated")
     twins, places = {}, {}
@@ -44,7 +44,7 @@ async def main(speed: float, drivers: dict[str, str], low_V: float, high_V: floa
             instrument = Instrument(name, driver, "sim", simulate=Simulate())
             cell = make_cell(instrument, record, parameters={"ce": 0.99}, now=0.0)
             terminals = cell.terminals["main"]
-            seen = watch_exposure(terminals, low_V, high_V)
+            seen = watch_exposure(terminals, *limits[name])
             firmware = connect_channels({1: Held(cell)}, instrument)
             twins[name] = firmware, terminals, seen
             places[name] = await _serve(served, driver, firmware, speed)
@@ -84,4 +84,4 @@ def _let_pass(firmware: Any, now: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]), json.loads(sys.argv[2]), *map(float, sys.argv[3:])))
+    asyncio.run(main(float(sys.argv[1]), *map(json.loads, sys.argv[2:])))

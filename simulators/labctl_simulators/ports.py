@@ -69,11 +69,18 @@ class Source:
     """What the instrument presents to the cell: nothing, a current or a voltage, with a limit.
 
     `current`: `level` A, |V| held to `limit` V. `voltage`: `level` V, |I| held to `limit` A.
+    With `low_limit` the two ends differ: V or I is held between it and `limit`.
     """
 
     kind: Literal["open", "current", "voltage"] = "open"
     level: float = 0.0
     limit: float = 0.0
+    low_limit: float | None = None
+
+    @property
+    def low(self) -> float:
+        """The lower end of what the other quantity is held to."""
+        return -self.limit if self.low_limit is None else self.low_limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,10 @@ class Instrument:
         """Leave the cell alone, as without power."""
         raise NotImplementedError
 
+    def pass_time(self, until: float) -> None:
+        """Bring the cells to a time; nothing happens to one that is already there."""
+        raise NotImplementedError
+
     def work(self, until: float) -> None:
         """Do what runs by itself (armed acquisitions) up to a time."""
 
@@ -134,11 +138,6 @@ class Instrument:
         """The host has asked a bus instrument for a reply and none is coming."""
         self.clock = max(self.clock, now)
         self.fail(-420)
-
-    def pass_time(self, until: float) -> None:
-        """Bring the cell to a time; nothing happens when it is already there."""
-        if until > self.terminals.now:
-            self.terminals.advance(until)
 
     def fail(self, code: int, detail: str = "") -> None:
         """Put an error in the queue and set its bit in the standard event register."""

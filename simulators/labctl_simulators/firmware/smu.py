@@ -189,8 +189,8 @@ class Stage:
         ranges = self.model.ranges(quantity)
         return ranges[self.model.index(quantity, limit) if sense.auto else sense.span]
 
-    def put_side(self, function: Quantity, side: SourceSide) -> None:
-        """Take source settings if the power envelope allows them. Raises ScpiError."""
+    def check_area(self, function: Quantity, side: SourceSide) -> None:
+        """Raises ScpiError for source settings that the power envelope does not allow."""
         ranges = self.model.ranges(function)
         span = ranges[self.model.index(function, side.level) if side.auto else side.span]
         volts, amps = (span.full_scale, side.limit) if function == "VOLT" else (0.0, 0.0)
@@ -198,6 +198,10 @@ class Stage:
             volts, amps = side.limit, span.full_scale
         if not self.model.allows(volts, amps):
             raise ScpiError(self.power_code)
+
+    def put_side(self, function: Quantity, side: SourceSide) -> None:
+        """Take source settings if the power envelope allows them. Raises ScpiError."""
+        self.check_area(function, side)
         self.front.source[function] = side
         if function == self.front.function:
             self.present()

@@ -73,6 +73,8 @@ SECTIONS: dict[str, list[Row]] = {
             ":SOUR:FUNC:MODE CURR;:SOUR:CURR 1E-3;:OUTP ON", (("lead_ohm", 100.0),)),
         Row("above 42 V without interlock", ":OUTP ON", -221, ":SOUR:VOLT:RANG 200",
             (("interlock_closed", False),)),
+        Row("interlock closed", ":SYST:INT:TRIP?", "0"),
+        Row("interlock open", ":SYST:INT:TRIP?", "1", options=(("interlock_closed", False),)),
         Row("below it is not needed", ":OUTP ON\n:OUTP?", "1",
             options=(("interlock_closed", False),)),
         Row("too hot", ":OUTP ON", -221, options=(("overheated", True),)),

@@ -10,7 +10,7 @@ from labctl_simulators.firmware.b2900_data import ELEMENTS, nr3, picked, reply, 
 from labctl_simulators.firmware.b2900_device import Channel
 from labctl_simulators.firmware.b2900_models import COUNT_MOST
 from labctl_simulators.firmware.b2900_trigger import KINDS, Kind, Layer
-from labctl_simulators.firmware.b2900_words import Device, Of, Table, channel_list
+from labctl_simulators.firmware.b2900_words import Device, Of, Table, channel_list, flag
 from labctl_simulators.firmware.common import COMMON, NONE
 from labctl_simulators.firmware.scpi import Arguments, Command, ScpiError, boolean, choice, number
 
@@ -110,7 +110,7 @@ TRIGGER: Table = [
     ),
     *(Command(f":ABORt{group}", abort(kinds), None, LISTED) for group, kinds in GROUPS.items()),
     Command(":TRIGger[:ALL][:IMMediate]", release, None, LISTED),
-    Command(":IDLE[:ALL]", None, idle),
+    *(Command(f":IDLE{group}", None, idle) for group in GROUPS),
 ]
 
 
@@ -232,6 +232,7 @@ SYSTEM: Table = [
     Command(":SYSTem:ERRor:ALL", None, lambda d, _: d.all_errors()),
     Command(":SYSTem:VERSion", None, lambda d, _: "1999.0"),
     Command(":SYSTem:PRESet", lambda d, _: d.reset(), None, NONE),
+    Command(":SYSTem:INTerlock:TRIPped", None, lambda d, _: flag(not d.interlock_closed)),
     Command(":SYSTem:LFRequency", set_line, lambda d, _: f"{d.line_hz:g}"),
     Command(":SYSTem:TIME:TIMer:COUNt", None, lambda d, _: nr3(d.clock - d.channels[1].smu.zero_s)),
     Command(":SYSTem:TIME:TIMer:COUNt:RESet[:IMMediate]", reset_timer, None, NONE),

@@ -25,6 +25,11 @@ Where the reference and other evidence disagree:
 - `:PROT:NEG` takes a magnitude (page 4-90: its default is +2 V), so that a current source's lower
   voltage limit is never above 0 V: it guards a half cell's negative side, not a full cell's 2.5 V,
   which is more than the reference promises.
+- PyMeasure has no class for a B2900. Its `AgilentB2985` (an electrometer with the same command
+  tree) reads and paces this simulator unchanged; what only an electrometer has (`:INP`, `:CHAR`,
+  temperature, humidity) and the trigger lines (`:TOUT`, `:BYP`) are -113, and its `:FUNC '…'` is
+  -104, for that is the source's shape here. It takes `:SYST:INT:TRIP?` as 0 for a closed interlock; so does this simulator.
+- `keysight-echem` opens with no `:OUTP:OFF:MODE HIZ` and no `:OUTP:ON:AUTO OFF`.
 """
 
 from collections.abc import Mapping

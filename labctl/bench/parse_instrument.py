@@ -3,9 +3,16 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Literal
+from typing import get_args
 
-from labctl.bench.model import DEFAULT_PORT, IN_MEMORY, Instrument, Simulate
+from labctl.bench.model import (
+    DEFAULT_PORT,
+    HISLIP_PORT,
+    IN_MEMORY,
+    Instrument,
+    Serve,
+    Simulate,
+)
 from labctl.bench.settings import (
     Setting,
     Value,
@@ -120,7 +127,7 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
     serve = _serve(mapping.get("serve"), problems)
     port_entry = mapping.get("port")
     port = read_integer(port_entry, "port", (0, 65535), problems, "port")
-    if port_entry is not None and serve != "tcp":
+    if port_entry is not None and serve == "pty":
         problems.add(
             "port-of-pty",
             port_entry.key.where,
@@ -132,7 +139,7 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
         model=_model(mapping.get("model"), problems),
         cell=None if cell is None else as_text(cell.value, "`cell`", problems),
         serve=serve,
-        port=DEFAULT_PORT if port is None else port,
+        port=(HISLIP_PORT if serve == "hislip" else DEFAULT_PORT) if port is None else port,
         parameters=_parameters(mapping.get("parameters"), problems),
         seed=read_integer(mapping.get("seed"), "seed", (0, 2**32 - 1), problems, "seed"),
         terminal=_terminal(terminal, problems),
@@ -161,11 +168,11 @@ def _terminal(entry: Entry | None, problems: Problems) -> str:
     return as_choice(entry.value, "`terminal`", TERMINALS, problems) or MAIN
 
 
-def _serve(entry: Entry | None, problems: Problems) -> Literal["tcp", "pty"]:
+def _serve(entry: Entry | None, problems: Problems) -> Serve:
     if entry is None:
         return "tcp"
-    choice = as_choice(entry.value, "`serve`", ("tcp", "pty"), problems)
-    return "pty" if choice == "pty" else "tcp"
+    choice = as_choice(entry.value, "`serve`", get_args(Serve), problems)
+    return next((way for way in get_args(Serve) if way == choice), "tcp")
 
 
 def _model(entry: Entry | None, problems: Problems) -> str | None:

@@ -1,7 +1,9 @@
 """The bench file as tables: its keys, what each takes and means, and the JSON Schema of them."""
 
 from collections.abc import Mapping
+from typing import get_args
 
+from labctl.bench.model import Serve
 from labctl.bench.parse_instrument import CELL_KEYS, names_of
 from labctl.bench.settings import Setting, driver_settings, link_settings
 from labctl_protocols.reference.language import keys_table
@@ -81,8 +83,8 @@ CHANNEL: Keys = {
 SIMULATE: Keys = {
     "model": Key(TEXT, "The cell model, as `na-half` (default: the one that fits the cell)."),
     "cell": Key(TEXT, "The cell record that gives the model its size, for `labctl simulate`."),
-    "serve": Key(one_of(("tcp", "pty")), "How `labctl simulate` serves it (default: tcp)."),
-    "port": Key(PLAIN["whole"], "The TCP port (default: 5025)."),
+    "serve": Key(one_of(get_args(Serve)), "How `labctl simulate` serves it (default: tcp)."),
+    "port": Key(PLAIN["whole"], "The TCP port (default: 5025, or 4880 for HiSLIP)."),
     "parameters": Key(
         Takes(
             "`{name: number}`",

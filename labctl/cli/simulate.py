@@ -130,10 +130,14 @@ async def _open(
             from labctl_simulators.servers.pty_port import serve_pty
 
             return await served.enter_async_context(serve_pty(twin, speed))
-        from labctl_simulators.servers.tcp import serve_tcp
+        if block.serve == "hislip":
+            from labctl_simulators.servers.hislip import serve_hislip as serve
+        else:
+            from labctl_simulators.servers.tcp import serve_tcp as serve
 
-        server = serve_tcp(twin, HOST, block.port, speed)
-        return await served.enter_async_context(server)
+        return await served.enter_async_context(serve(twin, HOST, block.port, speed))
+    except ValueError as error:
+        raise Refused(f"cannot serve {instrument.name}: {error}") from error
     except OSError as error:
         reason = error.strerror or error
         raise Refused(f"cannot serve {instrument.name} on port {block.port}: {reason}") from error

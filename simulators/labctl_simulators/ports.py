@@ -105,6 +105,27 @@ class Firmware(Protocol):
         """Let time pass without traffic."""
 
 
+@runtime_checkable
+class MessageBased(Firmware, Protocol):
+    """An instrument that can also be on a bus with message ends, device clear and serial poll.
+
+    `talk` says on which it is. `generation` grows when replies that were promised are taken back.
+    """
+
+    talk: Literal["stream", "bus"]
+    generation: int
+
+    def device_clear(self, now: float) -> None:
+        """Forget what came and is not executed, and what is not yet read; to idle."""
+
+    def interrupted(self, now: float) -> None:
+        """A new message comes before the last reply was read: -410, and the reply is lost."""
+
+    def status_byte(self, now: float, reply_waiting: bool) -> int:
+        """The status byte as a serial poll shows it."""
+        ...
+
+
 class MakeCell(Protocol):
     """A cell model's factory, as entry points in the group `labctl.cells` name it."""
 

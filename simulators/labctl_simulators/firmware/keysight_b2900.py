@@ -28,7 +28,8 @@ Where the reference and other evidence disagree:
 - PyMeasure has no class for a B2900. Its `AgilentB2985` (an electrometer with the same command
   tree) reads and paces this simulator unchanged; what only an electrometer has (`:INP`, `:CHAR`,
   temperature, humidity) and the trigger lines (`:TOUT`, `:BYP`) are -113, and its `:FUNC '…'` is
-  -104, for that is the source's shape here. It takes `:SYST:INT:TRIP?` as 0 for a closed interlock; so does this simulator.
+  -104, for that is the source's shape here. It takes `:SYST:INT:TRIP?` as 0 for a closed
+  interlock; so does this simulator.
 - `keysight-echem` opens with no `:OUTP:OFF:MODE HIZ` and no `:OUTP:ON:AUTO OFF`.
 """
 

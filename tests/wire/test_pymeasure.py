@@ -1,4 +1,4 @@
-"""PyMeasure's drivers, unchanged, against the simulated instruments over sockets and ptys."""
+"""PyMeasure's drivers, unchanged, on the simulated instruments: sockets, ptys, HiSLIP."""
 
 import asyncio
 import contextlib
@@ -13,6 +13,7 @@ import pytest
 from labctl_simulators.firmware.keithley_2400 import Keithley2400
 from labctl_simulators.firmware.keithley_2450 import Keithley2450
 from labctl_simulators.ports import Firmware, Ledger
+from labctl_simulators.servers.hislip import serve_hislip
 from labctl_simulators.servers.pty_port import serve_pty
 from labctl_simulators.servers.tcp import serve_tcp
 from labctl_simulators.terminals import Terminals
@@ -52,10 +53,8 @@ def served(make: Callable[[], Firmware], way: str) -> Iterator[str]:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
         stop.set_result(lambda: loop.call_soon_threadsafe(done.set))
         firmware = make()
-        server = (
-            serve_tcp(firmware, speed=SPEED) if way == "tcp" else serve_pty(firmware, speed=SPEED)
-        )
-        async with server as resource:
+        serve = {"tcp": serve_tcp, "pty": serve_pty, "hislip": serve_hislip}[way]
+        async with serve(firmware, speed=SPEED) as resource:
             address.set_result(resource)
             await done.wait()
 
@@ -70,6 +69,7 @@ def served(make: Callable[[], Firmware], way: str) -> Iterator[str]:
 
 WAYS = [
     "tcp",
+    "hislip",
     pytest.param("pty", marks=pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")),
 ]
 VISA = {

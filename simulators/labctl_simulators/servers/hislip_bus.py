@@ -17,11 +17,10 @@ DELIVERED = 1
 
 
 class Message(NamedTuple):
-    """A program message, or a trigger; `delivered`: the client has read the last reply."""
+    """A program message, or a trigger."""
 
     data: bytes
     number: int
-    delivered: bool
 
 
 class Session:
@@ -132,8 +131,6 @@ class Bus:
         return not busy and session.beside is not None and self.locks.may_talk(session)
 
     def _run(self, session: Session, message: Message) -> None:
-        if message.delivered:
-            session.unread = False
         due = self._pace.waiting and self._speaker is session
         if not session.overlap and (due or session.unread):
             self._interrupt(session, message.number)

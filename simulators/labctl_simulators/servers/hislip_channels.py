@@ -54,14 +54,15 @@ def _sync(bus: Bus, session: Session, received: Frame) -> Mistake | None:
         return None
     if received.control & ~DELIVERED:
         return Mistake.UNKNOWN_CONTROL
-    delivered = bool(received.control & DELIVERED)
+    if received.control & DELIVERED:
+        session.unread = False
     if kind == Kind.TRIGGER:
-        session.put(Message(TRIGGER, received.parameter, delivered))
+        session.put(Message(TRIGGER, received.parameter))
         return None
-    return _data(session, received, delivered)
+    return _data(session, received)
 
 
-def _data(session: Session, received: Frame, delivered: bool) -> Mistake | None:
+def _data(session: Session, received: Frame) -> Mistake | None:
     ends = received.kind == Kind.DATA_END
     was_too_long = session.too_long
     if received.payload is None or len(session.partial) + len(received.payload) > LARGEST:
@@ -79,7 +80,7 @@ def _data(session: Session, received: Frame, delivered: bool) -> Mistake | None:
     if data:
         # the end of a message ends it whether or not a line feed stands there
         whole = data if data.endswith(b"\n") else data + b"\n"
-        session.put(Message(whole, received.parameter, delivered))
+        session.put(Message(whole, received.parameter))
     return None
 
 

@@ -1,0 +1,523 @@
+"""Simulated instruments over HiSLIP: real pyvisa-py INSTR sessions, our own link, hostile frames.
+
+USB and GPIB cannot be run here; what they share with HiSLIP (message end, device clear, serial
+poll, locks) is tried on it. The frames are written here by hand, after IVI-6.1.
+"""
+
+import contextlib
+import random
+import socket
+import struct
+import time
+
+import pytest
+import pyvisa
+from pyvisa.constants import StatusCode
+from pyvisa.errors import VisaIOError
+from test_pymeasure import Resistor, served
+
+from labctl_drivers.errors import LinkError, LinkLost, LinkTimeout
+from labctl_drivers.keithley_24xx import Keithley2450 as Driver2450
+from labctl_drivers.link import Link, make_transport
+from labctl_drivers.vocabulary import Guard, Setpoint
+from labctl_simulators.firmware.keithley_2400 import Keithley2400
+from labctl_simulators.firmware.keithley_2450 import Keithley2450
+from labctl_simulators.firmware.keithley_2600 import Keithley2600
+from labctl_simulators.firmware.keysight_b2900 import KeysightB2900
+from labctl_simulators.servers.hislip import serve_hislip
+from labctl_simulators.terminals import Terminals
+
+DATA, DATA_END, TRIGGER, CLEAR_COMPLETE, CLEAR_ACKNOWLEDGE = 6, 7, 12, 8, 9
+LOCK, LOCK_RESPONSE, MAX_SIZE, ASYNC_CLEAR, STATUS, STATUS_RESPONSE = 4, 5, 15, 19, 21, 22
+FATAL, ERROR, INTERRUPTED, ASYNC_INTERRUPTED = 2, 3, 13, 14
+RESTORES = 0xFFFF_FF00
+
+
+def make_2450():
+    return Keithley2450(Terminals(Resistor()), seed=3)
+
+
+@contextlib.contextmanager
+def sessions(resource, count=1):
+    """So many VISA sessions."""
+    manager = pyvisa.ResourceManager("@py")
+    opened = [manager.open_resource(resource, timeout=3000) for _ in range(count)]
+    try:
+        yield opened
+    finally:
+        for each in opened:
+            each.close()
+        manager.close()
+
+
+@pytest.fixture
+def smu():
+    with served(make_2450, "hislip") as resource, sessions(resource) as (session,):
+        yield session
+
+
+def port_of(resource):
+    return int(resource.split(",")[1].split("::")[0])
+
+
+# ---- pyvisa-py ---------------------------------------------------------------------------------
+
+
+def test_a_message_ends_with_end_and_needs_no_line_feed(smu):
+    smu.write_raw(b"*IDN?")
+    assert smu.read_raw().startswith(b"KEITHLEY INSTRUMENTS,MODEL 2450,")
+    smu.write_raw(b"OUTP?\n")
+    assert smu.read_raw() == b"0\n"
+
+
+def test_the_status_byte_shows_errors_and_a_waiting_reply(smu):
+    assert smu.read_stb() == 0
+    smu.write("NO:SUCH:HEADER")
+    assert smu.read_stb() == 4
+    assert smu.query("SYST:ERR?").startswith("-113")
+    assert smu.read_stb() == 0
+    smu.write("OUTP?")
+    until = time.monotonic() + 3.0
+    while not smu.read_stb() & 16:
+        assert time.monotonic() < until
+    assert smu.read() == "0\n"
+    assert smu.read_stb() == 0
+
+
+def test_a_reply_that_is_not_read_before_the_next_message_is_lost(smu):
+    smu.write("*IDN?")
+    while not smu.read_stb() & 16:
+        pass
+    assert smu.query("OUTP?") == "0\n"
+    assert smu.query("SYST:ERR?").startswith('-410,"Query INTERRUPTED')
+
+
+def test_messages_one_upon_the_other_interrupt_what_is_not_yet_answered(smu):
+    smu.write("*IDN?")
+    assert smu.query("OUTP?") == "0\n"
+    assert smu.query("SYST:ERR?").startswith("-410")
+
+
+def test_device_clear_frees_a_hung_query_and_leaves_the_settings(smu):
+    # 3 conversions of 10 cycles, 100 times: a minute of the instrument's
+    smu.write("SOUR:VOLT 1;:SOUR:VOLT:ILIM 1E-2;:OUTP ON;:SENS:CURR:NPLC 10")
+    smu.write("SENS:CURR:AVER:COUN 100;:SENS:CURR:AVER ON")
+    smu.timeout = 100
+    with pytest.raises(VisaIOError) as caught:
+        smu.query("READ?")
+    assert caught.value.error_code == StatusCode.error_timeout
+    smu.timeout = 3000
+    smu.clear()
+    assert smu.query("OUTP?;:SOUR:VOLT?;:SENS:CURR:AVER:COUN?") == "1;1.000000E+00;100\n"
+    assert smu.query("SYST:ERR?").startswith("0,")
+
+
+def test_a_long_reply_comes_in_the_pieces_that_the_client_takes(smu):
+    smu.write("SENS:COUN 200;:SENS:CURR:NPLC 0.01;:TRAC:TRIG")
+    whole = smu.query("TRAC:DATA? 1,200")
+    assert len(whole.split(",")) == 200
+    interface = smu.visalib.sessions[smu.session].interface
+    smu.visalib.sessions[smu.session].interface.max_msg_size = 64
+    interface._max_msg_size = 1 << 20
+    assert smu.query("TRAC:DATA? 1,200") == whole
+
+
+def test_a_long_message_goes_in_pieces(smu):
+    interface = smu.visalib.sessions[smu.session].interface
+    interface._max_msg_size = 24
+    assert smu.query("SOUR:VOLT 1.25;:SOUR:VOLT:ILIM 1E-2;:SOUR:VOLT?") == "1.250000E+00\n"
+
+
+def test_an_exclusive_lock_shuts_out_a_second_session():
+    with served(make_2450, "hislip") as resource, sessions(resource, 2) as (one, two):
+        first, second = (s.visalib.sessions[s.session].interface for s in (one, two))
+        assert first.async_lock_request(0.0) == "success"
+        assert first.async_lock_request(0.0) == "error"
+        assert second.async_lock_request(0.05) == "failure"
+        assert (first.async_lock_info(), second.async_lock_info()) == (1, 1)
+        two.write("SOUR:VOLT 7")
+        assert one.query("SOUR:VOLT?") == "0.000000E+00\n"
+        two.timeout = 100
+        with pytest.raises(VisaIOError):
+            two.query("*IDN?")
+        assert first.async_lock_release() == "success"
+        assert first.async_lock_release() == "error"
+        two.timeout = 3000
+        assert "MODEL 2450" in two.read()
+        assert one.query("SOUR:VOLT?") == "7.000000E+00\n"
+        assert second.async_lock_request(0.0) == "success"
+
+
+def test_a_shared_lock_is_for_those_who_know_its_key():
+    with served(make_2450, "hislip") as resource, sessions(resource, 3) as opened:
+        one, two, three = (s.visalib.sessions[s.session].interface for s in opened)
+        assert one.async_lock_request(0.0, "key") == "success shared"
+        assert two.async_lock_request(0.0, "key") == "success shared"
+        assert three.async_lock_request(0.0, "other") == "failure"
+        assert three.async_lock_request(0.0) == "failure"
+        assert "2450" in opened[1].query("*IDN?")
+        assert one.async_lock_request(0.0) == "success"
+        opened[1].write("SOUR:VOLT 7")
+        assert opened[0].query("SOUR:VOLT?") == "0.000000E+00\n"
+
+
+def test_a_lock_is_free_when_its_holder_has_gone():
+    with served(make_2450, "hislip") as resource:
+        with sessions(resource) as (gone,):
+            gone.visalib.sessions[gone.session].interface.async_lock_request(0.0)
+        with sessions(resource) as (here,):
+            here.visalib.sessions[here.session].interface.async_lock_request(3.0)
+            assert "2450" in here.query("*IDN?")
+
+
+def test_two_sessions_get_each_its_own_replies():
+    with served(make_2450, "hislip") as resource, sessions(resource, 2) as (one, two):
+        one.write("SENS:COUN 20;:READ?")
+        two.write("*IDN?")
+        assert "2450" in two.read()
+        assert float(one.read()) == pytest.approx(0.0, abs=1e-3)
+        assert one.query("SYST:ERR?").startswith("0,")
+
+
+def test_a_trigger_message_is_the_bus_trigger():
+    def make():
+        return Keithley2400(Terminals(Resistor()), seed=3)
+
+    with served(make, "hislip") as resource, sessions(resource) as (smu,):
+        smu.write(":SENS:FUNC 'CURR';:FORM:ELEM CURR;:SOUR:VOLT 1;:SENS:CURR:PROT 1E-2;:OUTP ON")
+        smu.write(":ARM:SOUR BUS;:INIT")
+        assert smu.query(":STAT:OPER:COND?") == "64\n"
+        smu.visalib.sessions[smu.session].interface.trigger()
+        assert float(smu.query("*WAI;:FETC?")) == pytest.approx(1e-3, rel=2e-3)
+        assert smu.query(":SYST:ERR?").startswith("0,")
+
+
+def test_a_reply_beyond_the_output_buffer_with_more_to_come_is_a_deadlock():
+    def make():
+        return Keithley2400(Terminals(Resistor()), seed=3)
+
+    with served(make, "hislip") as resource, sessions(resource) as (smu,):
+        smu.write(":SENS:CURR:NPLC 0.01;:SYST:AZER OFF;:SOUR:VOLT 1;:SENS:CURR:PROT 1;:OUTP ON")
+        smu.write(":TRAC:POIN 2000;:TRAC:FEED:CONT NEXT;:TRIG:COUN 2000;:INIT;*WAI")
+        smu.write(":TRAC:DATA?\n:OUTP?")
+        assert smu.read() == "1\n"
+        assert smu.query(":SYST:ERR?").startswith("-430")
+
+
+@pytest.mark.parametrize(
+    ("make", "ask", "says"),
+    [
+        (lambda: Keithley2600(Terminals(Resistor()), seed=3), "print(errorqueue.next())", "-410"),
+        (lambda: KeysightB2900(Terminals(Resistor()), seed=3), ":SYST:ERR?", "-410"),
+    ],
+    ids=["2600", "b2900"],
+)
+def test_other_instruments_interrupt_as_well(make, ask, says):
+    with served(make, "hislip") as resource, sessions(resource) as (smu,):
+        assert smu.query("*IDN?")
+        smu.write("*IDN?")
+        while not smu.read_stb() & 16:
+            pass
+        assert smu.query("*OPC?") == "1\n"
+        code = smu.query(ask).split(",")[0].split("\t")[0]
+        assert float(code) == float(says)
+
+
+def test_device_clear_stops_a_script():
+    def make():
+        return Keithley2600(Terminals(Resistor()), seed=3)
+
+    with served(make, "hislip") as resource, sessions(resource) as (smu,):
+        smu.timeout = 100
+        with pytest.raises(VisaIOError):
+            smu.query("delay(1000) print(1)")
+        smu.timeout = 3000
+        smu.clear()
+        assert smu.query("print(2)") == "2.00000e+00\n"
+
+
+# ---- our own link ------------------------------------------------------------------------------
+
+
+class Hangs(Keithley2450):
+    """A 2450 that, when told to, forgets to answer; it counts the device clears."""
+
+    mute = False
+    clears = 0
+
+    def feed(self, data, now):
+        replies = super().feed(data, now)
+        return [] if self.mute else replies
+
+    def device_clear(self, now):
+        self.clears += 1
+        self.mute = False
+        super().device_clear(now)
+
+
+@contextlib.asynccontextmanager
+async def driven(firmware):
+    async with serve_hislip(firmware, speed=20.0) as resource:
+        smu = Driver2450(Link(make_transport(resource, visa_library="@py")), channel=1)
+        try:
+            yield smu
+        finally:
+            await smu.close()
+
+
+async def test_our_driver_runs_over_hislip_and_recovers_by_device_clear():
+    firmware = Hangs(Terminals(Resistor()), instrument_error=0.0)
+    async with driven(firmware) as smu:
+        opened = await smu.open()
+        assert opened.identity.model == "2450"
+        await smu.apply(Setpoint("current", 5e-4, 1.0), Guard(-0.5, 1.5, 5e-3))
+        reading = await smu.read()
+        assert reading.current_A == pytest.approx(5e-4, rel=5e-3)
+        clears = firmware.clears
+        firmware.mute = True
+        with pytest.raises(LinkTimeout):
+            await smu.read()
+        assert firmware.output_on
+        reading = await smu.read()
+        assert firmware.clears > clears
+        assert reading.current_A == pytest.approx(5e-4, rel=5e-3)
+        await smu.safe()
+        assert not firmware.output_on
+
+
+async def test_a_lost_server_is_a_lost_link():
+    firmware = Hangs(Terminals(Resistor()), instrument_error=0.0)
+    async with serve_hislip(firmware, speed=20.0) as resource:
+        link = Link(make_transport(resource, visa_library="@py"))
+        await link.open()
+        assert b"2450" in await link.query(b"*IDN?", 3.0)
+    with pytest.raises(LinkLost):
+        await link.query(b"*IDN?", 3.0)
+    with pytest.raises(LinkError):
+        await link.open()
+    await link.close()
+
+
+async def test_what_has_no_message_ends_is_not_served():
+    class Plain:
+        def feed(self, data, now):
+            return []
+
+        def advance(self, now):
+            pass
+
+    with pytest.raises(ValueError, match="Plain"):
+        async with serve_hislip(Plain()):
+            pass
+
+
+# ---- frames by hand ----------------------------------------------------------------------------
+
+
+def frame(kind, control=0, parameter=0, payload=b""):
+    return b"HS" + struct.pack("!BBIQ", kind, control, parameter, len(payload)) + payload
+
+
+class Wire:
+    """One channel of a client that knows no better."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+
+    def send(self, *frames):
+        self.socket.sendall(b"".join(frames))
+
+    def exactly(self, count):
+        data = b""
+        while len(data) < count:
+            got = self.socket.recv(count - len(data))
+            if not got:
+                return None
+            data += got
+        return data
+
+    def hear(self):
+        """(kind, control, parameter, payload), or None at the end."""
+        head = self.exactly(16)
+        if head is None:
+            return None
+        kind, control, parameter, length = struct.unpack("!2xBBIQ", head)
+        return kind, control, parameter, self.exactly(length) if length else b""
+
+
+@contextlib.contextmanager
+def by_hand(port, both=True):
+    """Both channels of a session (the second is None when not wanted)."""
+    sync = Wire(port)
+    beside = None
+    try:
+        sync.send(frame(0, 0, 0x0100_7878, b"hislip0"))
+        kind, control, parameter, _ = sync.hear()
+        assert (kind, control, parameter >> 16) == (1, 0, 0x0100)
+        if both:
+            beside = Wire(port)
+            beside.send(frame(17, 0, parameter & 0xFFFF))
+            assert beside.hear()[0] == 18
+        yield sync, beside
+    finally:
+        sync.socket.close()
+        if beside is not None:
+            beside.socket.close()
+
+
+@pytest.fixture
+def port():
+    with served(make_2450, "hislip") as resource:
+        yield port_of(resource)
+        # whatever was done to it, it still serves
+        with sessions(resource) as (session,):
+            assert "2450" in session.query("*IDN?")
+
+
+FIRST_FRAMES = [
+    (b"GET / HTTP/1.1\r\n\r\n", 1),
+    (frame(DATA_END, 0, RESTORES, b"*IDN?"), 3),
+    (frame(17, 0, 999), 3),
+    (frame(0, 0, 0x0100_7878, b"vxi-11"), 0),
+    (frame(99), 3),
+]
+
+
+@pytest.mark.parametrize(("sent", "code"), FIRST_FRAMES)
+def test_a_channel_that_does_not_begin_with_initialize_is_refused(port, sent, code):
+    wire = Wire(port)
+    wire.send(sent)
+    assert wire.hear()[:2] == (FATAL, code)
+    assert wire.hear() is None
+    wire.socket.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(b"XX" + bytes(14), 1), (frame(0, 0, 0x0100_7878, b"hislip0"), 3)],
+)
+def test_a_session_ends_at_a_fatal_error(port, sent, code):
+    with by_hand(port) as (sync, beside):
+        sync.send(sent)
+        assert sync.hear()[:2] == (FATAL, code)
+        assert sync.hear() is None
+        assert beside.hear() is None
+
+
+def test_data_before_the_second_channel_is_fatal(port):
+    with by_hand(port, both=False) as (sync, _):
+        sync.send(frame(DATA_END, 0, RESTORES, b"*IDN?"))
+        assert sync.hear()[:2] == (FATAL, 2)
+
+
+def test_a_second_asynchronous_channel_is_refused(port):
+    with by_hand(port) as (sync, beside):
+        sync.send(frame(DATA_END, 0, RESTORES, b"OUTP?"))
+        assert sync.hear()[3] == b"0\n"
+        other = Wire(port)
+        other.send(frame(17, 0, 1))
+        assert other.hear()[:2] == (FATAL, 3)
+        other.socket.close()
+        beside.send(frame(STATUS, 1, RESTORES))
+        assert beside.hear()[0] == STATUS_RESPONSE
+
+
+MISTAKES = [
+    (frame(1), 1),
+    (frame(77, 1, 2, b"what?"), 1),
+    (frame(200, 0, 0, b"ours"), 3),
+    (frame(DATA_END, 0x82, RESTORES, b"*IDN?"), 2),
+    (b"HS" + struct.pack("!BBIQ", DATA_END, 0, RESTORES, (1 << 20) + 1) + bytes((1 << 20) + 1), 4),
+    (frame(DATA, 0, RESTORES, bytes(1 << 20)) + frame(DATA, 0, RESTORES, b"more"), 4),
+]
+
+
+@pytest.mark.parametrize(("sent", "code"), MISTAKES, ids=lambda v: str(v)[:20])
+def test_a_session_goes_on_after_an_error(port, sent, code):
+    with by_hand(port) as (sync, _):
+        sync.send(sent)
+        assert sync.hear()[:2] == (ERROR, code)
+        sync.send(frame(DATA_END, 0, RESTORES + 2, b""))
+        sync.send(frame(DATA_END, 0, RESTORES + 4, b"OUTP?"))
+        assert sync.hear() == (DATA_END, 0, RESTORES + 4, b"0\n")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(33), 1),
+        (frame(130), 3),
+        (frame(10, 9), 2),
+        (frame(LOCK, 5), 2),
+        (frame(MAX_SIZE, 0, 0, b"12"), 4),
+    ],
+)
+def test_the_asynchronous_channel_goes_on_after_an_error(port, sent, code):
+    with by_hand(port) as (_, beside):
+        beside.send(sent)
+        assert beside.hear()[:2] == (ERROR, code)
+        beside.send(frame(10, 1))
+        assert beside.hear()[0] == 11
+        beside.send(frame(STATUS, 0, RESTORES))
+        assert beside.hear() == (STATUS_RESPONSE, 0, 0, b"")
+
+
+def test_replies_carry_the_number_of_their_message(port):
+    with by_hand(port) as (sync, _):
+        for number in (RESTORES, 12, 0xFFFF_FFFE):
+            sync.send(frame(DATA, 1, number, b"OU"), frame(DATA_END, 0, number, b"TP?"))
+            assert sync.hear() == (DATA_END, 0, number, b"0\n")
+
+
+def test_an_interruption_is_said_on_both_channels(port):
+    with by_hand(port) as (sync, beside):
+        sync.send(frame(DATA_END, 0, RESTORES, b"*IDN?"))
+        assert sync.hear()[0] == DATA_END
+        sync.send(frame(DATA_END, 0, RESTORES + 2, b"OUTP?"))
+        assert sync.hear()[:3] == (INTERRUPTED, 0, RESTORES + 2)
+        assert beside.hear()[:3] == (ASYNC_INTERRUPTED, 0, RESTORES + 2)
+        assert sync.hear() == (DATA_END, 0, RESTORES + 2, b"0\n")
+        sync.send(frame(DATA_END, 1, RESTORES + 4, b"SYST:ERR?"))
+        assert sync.hear()[3].startswith(b"-410")
+
+
+def test_in_overlap_mode_replies_wait_for_their_reader(port):
+    with by_hand(port) as (sync, beside):
+        beside.send(frame(ASYNC_CLEAR))
+        assert beside.hear()[:2] == (23, 0)
+        sync.send(frame(DATA_END, 0, RESTORES, b"*IDN?"))  # abandoned: the clear is not complete
+        sync.send(frame(CLEAR_COMPLETE, 1))
+        assert sync.hear()[:2] == (CLEAR_ACKNOWLEDGE, 1)
+        asked = [b"OUTP?", b"SENS:COUN?", b"SYST:ERR?"]
+        sync.send(*(frame(DATA_END, 0, RESTORES + 2 * n, q) for n, q in enumerate(asked)))
+        heard = [sync.hear() for _ in asked]
+        assert [each[3][:2] for each in heard] == [b"0\n", b"1\n", b"0,"]
+        assert [each[2] for each in heard] == [RESTORES, RESTORES + 2, RESTORES + 4]
+
+
+def test_many_clients_are_too_many(port):
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            stack.enter_context(by_hand(port))
+        wire = Wire(port)
+        wire.send(frame(0, 0, 0x0100_7878, b"hislip0"))
+        assert wire.hear()[:2] == (FATAL, 4)
+        wire.socket.close()
+    # the server needs a moment to see that they have gone
+    until = time.monotonic() + 5.0
+    while time.monotonic() < until:
+        with contextlib.suppress(AssertionError), by_hand(port):
+            return
+    pytest.fail("the sixteen are still there")
+
+
+def test_noise_ends_in_errors_and_never_in_silence_of_the_server(port):
+    dice = random.Random(7)
+    for _ in range(40):
+        with by_hand(port) as channels:
+            for wire in channels:
+                kind, control = dice.randrange(256), dice.randrange(4)
+                payload = dice.randbytes(dice.randrange(40))
+                wire.send(frame(kind, control, dice.randrange(1 << 32), payload))
+                with contextlib.suppress(OSError):
+                    wire.send(dice.randbytes(dice.randrange(30)))

@@ -52,6 +52,17 @@ def test_everything_in_a_bench_is_read() -> None:
     assert not bench.is_in_memory("A1")
 
 
+def test_hislip_has_a_port_of_its_own() -> None:
+    served = WHOLE.replace("serve: pty", "serve: hislip")
+    assert parse_bench(served, "b.yaml").instruments["old"].simulate == Simulate(
+        cell="cells/a.yaml", serve="hislip", port=4880
+    )
+    served = WHOLE.replace("serve: tcp", "serve: hislip")
+    simulate = parse_bench(served, "b.yaml").instruments["smu"].simulate
+    assert simulate is not None
+    assert (simulate.serve, simulate.port) == ("hislip", 5026)
+
+
 def test_the_default_bench_is_in_memory() -> None:
     bench = default_bench()
     assert list(bench.channels) == ["A1"]
@@ -86,6 +97,7 @@ def test_a_password_never_shows_in_an_error() -> None:
         "TCPIP::192.168.1.20::INSTR",
         "TCPIP0::192.168.1.20::inst0::INSTR",
         "TCPIP::host::hislip0::INSTR",
+        "TCPIP::127.0.0.1::hislip0,41703::INSTR",
         "USB0::0x05E6::0x2450::04488850::INSTR",
         "USB0::1510::9296::04488850::0::INSTR",
         "GPIB0::24::INSTR",

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from math import inf
 
 from labctl_simulators.firmware.b2900_data import Format, Trace
 from labctl_simulators.firmware.b2900_smu import HOT, Extras, Row, Smu2900
-from labctl_simulators.firmware.b2900_trigger import KINDS, Kind, Sequencer
+from labctl_simulators.firmware.b2900_trigger import KINDS, Event, Kind, Sequencer
 from labctl_simulators.firmware.events import ErrorQueue
 from labctl_simulators.firmware.exchange import Instrument, Talk
 from labctl_simulators.firmware.scpi import ScpiError
@@ -194,8 +193,9 @@ class DeviceB2900(Instrument):
                 each.abort()
             raise ScpiError(-214)
         over_s = self.clock
-        while any(each.runs and not each.stuck for each in mine):
-            over_s = max(over_s, self._next_event())
+        while any(each.runs for each in mine) and (coming := self._soonest()) is not None:
+            self._do(*coming)
+            over_s = max(over_s, coming[1].over_s)
         self.clock = max(self.clock, over_s)
 
     def spot(self, number: int, functions: frozenset[str]) -> Row:
@@ -210,14 +210,15 @@ class DeviceB2900(Instrument):
 
     def work(self, until: float) -> None:
         """Do what the trigger systems do by then, in the order of time."""
-        while (channel := self._soonest()) is not None and channel.sequencer.done_s() <= until:
-            self._next_event()
+        while (coming := self._soonest()) is not None and coming[1].over_s <= until:
+            self._do(*coming)
 
     def settle(self) -> None:
         """Wait for what runs, unless it waits for a trigger."""
         over_s = self.clock
-        while self._soonest() is not None:
-            over_s = max(over_s, self._next_event())
+        while (coming := self._soonest()) is not None:
+            self._do(*coming)
+            over_s = max(over_s, coming[1].over_s)
         self.clock = max(self.clock, over_s)
 
     def abort(self) -> None:
@@ -231,18 +232,16 @@ class DeviceB2900(Instrument):
         if not any(released):
             raise ScpiError(-211)
 
-    def _soonest(self) -> Channel | None:
-        going = [each for each in self.channels.values() if each.sequencer.due_s() < inf]
-        return min(going, key=lambda each: each.sequencer.due_s(), default=None)
+    def _soonest(self) -> tuple[Channel, Event] | None:
+        found: tuple[Channel, Event] | None = None
+        for channel in self.channels.values():
+            event = channel.sequencer.next()
+            if event is not None and (found is None or event.at_s < found[1].at_s):
+                found = channel, event
+        return found
 
-    def _next_event(self) -> float:
-        """Do the next event of all; gives when it is over."""
-        channel = self._soonest()
-        if channel is None:
-            return self.clock
-        over_s = channel.sequencer.done_s()
-        self.clock = max(self.clock, channel.sequencer.due_s())
-        if channel.sequencer.advance() and channel.smu.extras.off_auto:
-            self.clock = max(self.clock, over_s)
+    def _do(self, channel: Channel, event: Event) -> None:
+        self.clock = max(self.clock, event.at_s)
+        if channel.sequencer.advance(event) and channel.smu.extras.off_auto:
+            self.clock = max(self.clock, event.over_s)
             channel.switch(False)
-        return over_s

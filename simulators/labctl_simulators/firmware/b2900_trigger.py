@@ -8,7 +8,7 @@ arm layer and a trigger layer. With the automatic source (AINT) a step and a mea
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from labctl_simulators.firmware.b2900_models import COUNT_MOST
 from labctl_simulators.firmware.b2900_smu import Row, Smu2900
@@ -86,6 +86,14 @@ class Run:
         return base_s + arm_s + self.action.trigger.delay_s
 
 
+class Event(NamedTuple):
+    """What a trigger system does next: when it begins, when it is over."""
+
+    at_s: float
+    over_s: float
+    kind: Kind
+
+
 class Sequencer:
     """The trigger system of one channel; readings go to `store`."""
 
@@ -129,47 +137,44 @@ class Sequencer:
     @property
     def stuck(self) -> bool:
         """Whether nothing goes on without a bus trigger."""
-        return bool(self.runs) and self.due_s() == inf
+        return bool(self.runs) and self.next() is None
 
-    def due_s(self) -> float:
-        """When the next event begins; infinite when there is none."""
-        return min((self._at(kind) for kind in self.runs), default=inf)
+    def next(self) -> Event | None:
+        """The next event; None when there is none, or only a bus trigger leads to it."""
+        found: Event | None = None
+        for kind in self.runs:
+            at_s = self._at(kind)
+            if at_s < inf and (found is None or at_s < found.at_s):
+                took_s = STEP_S if kind == "TRAN" else self.smu.window_s()
+                found = Event(at_s, at_s + took_s, kind)
+        return found
 
     def _at(self, kind: Kind) -> float:
         run = self.runs[kind]
-        other = self.runs.get("ACQ" if kind == "TRAN" else "TRAN")
         own_s = run.due_s()
+        other = self.runs.get("ACQ" if kind == "TRAN" else "TRAN")
         if other is None or run.layer.source != "AINT" or other.layer.source != "AINT":
             return own_s
         turn = other.done >= run.done if kind == "TRAN" else other.done > run.done
         return max(own_s, other.free_s) if turn else inf
 
-    def done_s(self) -> float:
-        """When the next event is over."""
-        due_s = self.due_s()
-        return due_s if self._next() == "TRAN" else due_s + self.smu.window_s()
-
-    def _next(self) -> Kind:
-        return min(self.runs, key=lambda kind: (self._at(kind), KINDS.index(kind)))
-
-    def advance(self) -> bool:
-        """Do the next event, which is due: whether the whole initiation is over with it."""
-        kind = self._next()
-        at_s = self._at(kind)
-        run = self.runs[kind]
+    def advance(self, event: Event) -> bool:
+        """Do the event, which is due: whether the whole initiation is over with it."""
+        run = self.runs[event.kind]
         if run.done % run.action.trigger.count == 0:
-            run.layer_s = at_s - run.action.trigger.delay_s
-        if kind == "TRAN":
+            run.layer_s = event.at_s - run.action.trigger.delay_s
+        if event.kind == "TRAN":
             self.smu.step = self._level(run.done)
             self.smu.present()
-            run.free_s = at_s + STEP_S
         else:
-            self.store(self.smu.take(at_s, self.smu.extras.functions))
-            run.free_s = at_s + self.smu.window_s()
+            self.store(self.smu.take(event.at_s, self.smu.extras.functions))
+        if self.runs.get(event.kind) is not run:
+            return False  # the instrument has switched the output off meanwhile
+        run.free_s = event.over_s
         run.released_s = None
         run.done += 1
         if run.done >= run.action.total:
-            del self.runs[kind]
+            del self.runs[event.kind]
         if self.runs:
             return False
         self._rest()

@@ -58,8 +58,8 @@ TEXTS = {
 
 
 def text(code: int, detail: str = "") -> str:
-    """The manual's words for a code."""
-    return TEXTS[code].format(detail=detail)
+    """The manual's words for a code, or SCPI-99's general ones for a code that is an option."""
+    return TEXTS.get(code, "Device-specific error").format(detail=detail)
 
 
 def standard_bit(code: int) -> int:

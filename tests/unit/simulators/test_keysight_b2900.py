@@ -250,3 +250,10 @@ def test_two_instruments_of_one_seed_are_alike_and_of_two_are_not():
         host = by_voltage(Resistor(), 0.3, 1e-3, seed=seed, instrument_error=1.0)
         said.append(host.ask(":MEAS? (@1)"))
     assert said[0] == said[1] != said[2]
+
+
+def test_a_code_that_no_manual_names_can_be_the_interlocks():
+    host = wire(interlock_code=302)
+    host.firmware.interlock_closed = False
+    host.send(":SOUR:VOLT:RANG 200", ":OUTP ON")
+    assert host.ask(":SYST:ERR?") == '+302,"Device-specific error"'

@@ -281,16 +281,3 @@ async def test_a_lost_server_is_a_lost_link():
     with pytest.raises(LinkLost):
         await link.query(b"*IDN?", 3.0)
     await link.close()
-
-
-async def test_what_has_no_message_ends_is_not_served():
-    class Plain:
-        def feed(self, data, now):
-            return []
-
-        def advance(self, now):
-            pass
-
-    with pytest.raises(ValueError, match="Plain"):
-        async with serve_hislip(Plain()):
-            pass

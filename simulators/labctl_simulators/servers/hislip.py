@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from labctl_simulators.ports import Firmware, MessageBased
+from labctl_simulators.ports import MessageBased
 from labctl_simulators.servers.hislip_bus import Bus, Session
 from labctl_simulators.servers.hislip_channels import serve_async, serve_sync
 from labctl_simulators.servers.hislip_frames import (
@@ -93,15 +93,13 @@ class _Door:
 
 @contextlib.asynccontextmanager
 async def serve_hislip(
-    firmware: Firmware, host: str = "127.0.0.1", port: int = 0, speed: float = 1.0
+    firmware: MessageBased, host: str = "127.0.0.1", port: int = 0, speed: float = 1.0
 ) -> AsyncIterator[str]:
     """Serve until the block is left; gives the VISA resource. Port 0 takes a free one.
 
     Instrument and cell time runs `speed` times as fast as the event loop's clock. Raises OSError
-    when the address is taken, ValueError for an instrument that speaks on no such bus.
+    when the address is taken.
     """
-    if not isinstance(firmware, MessageBased):
-        raise ValueError(f"a {type(firmware).__name__} has no message-based interface")
     firmware.talk = "bus"
     pace = Pace(firmware, speed, begin_at(firmware))
     door = _Door(Bus(firmware, pace))

@@ -52,13 +52,12 @@ def test_everything_in_a_bench_is_read() -> None:
     assert not bench.is_in_memory("A1")
 
 
-def test_hislip_has_a_port_of_its_own() -> None:
-    served = WHOLE.replace("serve: pty", "serve: hislip")
-    assert parse_bench(served, "b.yaml").instruments["old"].simulate == Simulate(
-        cell="cells/a.yaml", serve="hislip", port=4880
+def test_a_twin_may_be_served_over_hislip_at_a_port() -> None:
+    simulate = (
+        parse_bench(WHOLE.replace("serve: tcp", "serve: hislip"), "b.yaml")
+        .instruments["smu"]
+        .simulate
     )
-    served = WHOLE.replace("serve: tcp", "serve: hislip")
-    simulate = parse_bench(served, "b.yaml").instruments["smu"].simulate
     assert simulate is not None
     assert (simulate.serve, simulate.port) == ("hislip", 5026)
 

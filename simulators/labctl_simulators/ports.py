@@ -70,12 +70,14 @@ class Source:
 
     `current`: `level` A, |V| held to `limit` V. `voltage`: `level` V, |I| held to `limit` A.
     With `low_limit` the two ends differ: V or I is held between it and `limit`.
+    `scale`: the current that matters, in A, where it is far below the level or limit.
     """
 
     kind: Literal["open", "current", "voltage"] = "open"
     level: float = 0.0
     limit: float = 0.0
     low_limit: float | None = None
+    scale: float = 0.0
 
     @property
     def low(self) -> float:

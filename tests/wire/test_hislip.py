@@ -4,6 +4,7 @@ USB and GPIB cannot be run here; what they share with HiSLIP (message end, devic
 poll, locks) is tried on it.
 """
 
+import asyncio
 import contextlib
 import time
 
@@ -15,7 +16,7 @@ from test_pymeasure import Resistor, served
 
 from labctl_drivers.errors import LinkLost, LinkTimeout
 from labctl_drivers.keithley_24xx import Keithley2450 as Driver2450
-from labctl_drivers.link import Link, make_transport
+from labctl_drivers.link import Link, Probe, make_transport
 from labctl_drivers.vocabulary import Guard, Setpoint
 from labctl_simulators.firmware.keithley_2400 import Keithley2400
 from labctl_simulators.firmware.keithley_2450 import Keithley2450
@@ -270,6 +271,23 @@ async def test_our_driver_runs_over_hislip_and_recovers_by_device_clear():
         assert reading.current_A == pytest.approx(5e-4, rel=5e-3)
         await smu.safe()
         assert not firmware.output_on
+
+
+async def test_a_late_reply_answers_no_later_query():
+    """pyvisa-py cannot clear over a reply that nobody read; the link takes a new session."""
+    firmware = Keithley2450(Terminals(Resistor()), instrument_error=0.0)
+    async with serve_hislip(firmware, speed=20.0) as resource:
+        probe = Probe(b"*IDN?", lambda frame: frame.startswith(b"KEITHLEY"), timeout_s=3.0)
+        link = Link(make_transport(resource, visa_library="@py"), probe=probe)
+        await link.open()
+        # a hundred times three conversions of 2 cycles: 12 s of the instrument's, 0.6 s here
+        await link.write(b"SOUR:VOLT 1;:OUTP ON;:SENS:CURR:NPLC 2;:SENS:CURR:AVER:COUN 100")
+        await link.write(b"SENS:CURR:AVER ON")
+        with pytest.raises(LinkTimeout):
+            await link.query(b"READ?", 0.1)
+        await asyncio.sleep(1.0)
+        assert await link.query(b"OUTP?;:SENS:CURR:AVER:COUN?", 3.0) == b"1;100"
+        await link.close()
 
 
 async def test_a_lost_server_is_a_lost_link():

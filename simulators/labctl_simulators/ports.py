@@ -76,8 +76,8 @@ class Source:
     kind: Literal["open", "current", "voltage"] = "open"
     level: float = 0.0
     limit: float = 0.0
-    low_limit: float | None = None
     scale: float = 0.0
+    low_limit: float | None = None
 
     @property
     def low(self) -> float:

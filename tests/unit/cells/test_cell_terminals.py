@@ -175,7 +175,7 @@ def test_a_resistor_obeys_either_limit() -> None:
 def test_a_current_source_may_be_held_at_two_ends_that_differ() -> None:
     for amps, end_V in ((1e-3, 1.5), (-1e-3, -0.5)):
         cell = Capacitor(100.0, 1.0, 0.2)
-        terminals = connected(cell, Source("current", amps, 1.5, -0.5))
+        terminals = connected(cell, Source("current", amps, 1.5, low_limit=-0.5))
         terminals.advance(100.0)
         # V = V0 + R · I + I · t / C
         assert terminals.state().voltage_V == pytest.approx(0.2 + 100.0 * amps + 100.0 * amps)
@@ -187,7 +187,9 @@ def test_a_current_source_may_be_held_at_two_ends_that_differ() -> None:
 
 def test_a_voltage_source_may_be_held_at_two_currents_that_differ() -> None:
     for volts, amps in ((2.0, 1e-3), (-2.0, -5e-3)):
-        terminals = connected(Capacitor(100.0, 1.0), Source("voltage", volts, 1e-3, -5e-3))
+        terminals = connected(
+            Capacitor(100.0, 1.0), Source("voltage", volts, 1e-3, low_limit=-5e-3)
+        )
         assert terminals.state().current_A == pytest.approx(amps)
         assert terminals.state().limited
 

@@ -5,6 +5,7 @@ what MEAS?, READ? and INIT do with memory, and for ranges of channels. Speed [K]
 the shortest integration, some 9 at one line cycle with thermocouples.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
@@ -155,6 +156,17 @@ class Scanner34970(Instrument):
         self.abort()
         self.memory = []
         self.state = State({channel: Setup() for channel in self.channels})
+
+    def save(self, place: int) -> None:
+        """`*SAV`."""
+        self.saved[place] = deepcopy(self.state)
+
+    def recall(self, place: int) -> None:
+        """`*RCL`. Raises ScpiError 291 when there is nothing."""
+        if place not in self.saved:
+            raise ScpiError(291)
+        self.abort()
+        self.state = deepcopy(self.saved[place])
 
     def disconnect(self, now: float) -> None:
         """The relays open without power."""

@@ -1,12 +1,11 @@
 """Every command and error of instruments.md §8 (and §0, §1b) on the DAQ6510.
 
-`PYTHONPATH=tests python tests/helpers/daq6510_rows.py` writes docs/simulators/daq6510.md.
+Run as a program with PYTHONPATH=tests it writes the page in docs/simulators.
 """
 
 from typing import Any
 
 from helpers.auxiliary_table import Row, Table
-
 from labctl_simulators.firmware.daq6510 import Daq6510
 from labctl_simulators.probes import Steady
 
@@ -94,6 +93,9 @@ SECTIONS: dict[str, list[Row]] = {
             f"{TEMP}\nTEMP:UNIT KELV,(@101)\nROUT:CLOS (@101)"),
         Row("fahrenheit", "READ?", r"8\.060000E\+01",
             f"{TEMP}\nTEMP:UNIT FAHR,(@101)\nROUT:CLOS (@101)"),
+        kept("relative to", "SENS:TEMP:REL", "2", r"2\.000000E\+00", "(@101)"),
+        Row("a relative reading", "READ?", r"2\.500000E\+01",
+            f"{TEMP}\nTEMP:REL 2,(@101)\nTEMP:REL:STAT ON,(@101)\nROUT:CLOS (@101)"),
         kept("line cycles", "SENS:TEMP:NPLC", "5", r"5\.000000E\+00", "(@101)"),
         Row("too many", "SENS:TEMP:NPLC 20,(@101)", -222),
         kept("auto zero", "SENS:TEMP:AZER", "OFF", "0", "(@101)"),

@@ -1,12 +1,11 @@
 """Every command and error of instruments.md §8 on the ESPEC chamber.
 
-`PYTHONPATH=tests python tests/helpers/espec_rows.py` writes docs/simulators/espec.md.
+Run as a program with PYTHONPATH=tests it writes the page in docs/simulators.
 """
 
 from typing import Any
 
 from helpers.auxiliary_table import Row, Table
-
 from labctl_simulators.firmware.espec import Espec
 
 ON = "MODE,CONSTANT"

@@ -1,12 +1,11 @@
 """Every command and error of instruments.md §8 (and §0) on the 34970A.
 
-`PYTHONPATH=tests python tests/helpers/keysight_34970a_rows.py` writes docs/simulators/keysight-34970a.md.
+Run as a program with PYTHONPATH=tests it writes the page in docs/simulators.
 """
 
 from typing import Any
 
 from helpers.auxiliary_table import Row, Table
-
 from labctl_simulators.firmware.keysight_34970a import Keysight34970A
 from labctl_simulators.probes import Steady
 

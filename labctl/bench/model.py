@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from labctl_protocols.plan import MAIN
+from labctl_simulators.faults import Fault
 
 IN_MEMORY = "sim"
 """The resource of an instrument that is simulated inside this process."""
@@ -38,7 +39,7 @@ class Simulate:
     """An instrument's simulated twin. `model` None fits the cell; `cell` is a file or a name.
 
     `shares` names the instrument whose cell this one hangs on, `terminal` which pair of that
-    cell's terminals it holds.
+    cell's terminals it holds. `faults` are those of its wire, by kind.
     """
 
     model: str | None = None
@@ -49,6 +50,7 @@ class Simulate:
     seed: int | None = None
     terminal: str = MAIN
     shares: str | None = None
+    faults: Mapping[str, Fault] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

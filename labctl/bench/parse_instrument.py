@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from typing import Literal
 
 from labctl.bench.model import DEFAULT_PORT, IN_MEMORY, Instrument, Simulate
+from labctl.bench.parse_faults import parse_faults
 from labctl.bench.settings import (
     Setting,
     Value,
@@ -31,7 +32,9 @@ from labctl_protocols.yaml12 import Entry
 from labctl_simulators.cells.names import split_model
 
 KEYS = ("driver", "serial", "resource", "simulate")
-SIMULATE_KEYS = ("model", "cell", "serve", "port", "parameters", "seed", "terminal", "shares")
+SIMULATE_KEYS = (
+    *("model", "cell", "serve", "port", "parameters", "seed", "terminal", "shares", "faults"),
+)
 CELL_KEYS = ("model", "cell", "parameters", "seed")
 TERMINALS = ("main", "supply")
 
@@ -137,6 +140,7 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
         seed=read_integer(mapping.get("seed"), "seed", (0, 2**32 - 1), problems, "seed"),
         terminal=_terminal(terminal, problems),
         shares=None if shares is None else as_text(shares.value, "`shares`", problems),
+        faults=parse_faults(mapping.get("faults"), problems),
     )
 
 

@@ -6,7 +6,7 @@ judged by these.
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,8 @@ from labctl.run import conduct as conducting
 from labctl.run.request import OnProgress, RunRequest, RunResult
 from labctl_drivers.errors import LinkLost
 from labctl_protocols.files import load_cell, load_protocol
+from labctl_simulators.faults import Fault as WireFault
+from labctl_simulators.faults import Faulty
 from labctl_simulators.ports import Source
 
 SHORT = """\
@@ -247,6 +249,21 @@ def broken(fault: Fault, k: int) -> Iterator[list[Wire]]:
 
     with mock.patch.object(conducting, "twins_of", twins_of):
         yield wires
+
+
+def run_faulty(request: RunRequest, faults: Mapping[str, WireFault], seed: int = 0) -> "Ran":
+    """Conduct the run with the simulators' own faults between its instrument and the driver."""
+    wires: list[Wire] = []
+    whole = conducting.twins_of
+
+    def twins_of(request: RunRequest) -> dict[str, Any]:
+        twins = whole(request)
+        wires.append(Wire(twins["main"].firmware, sound, 0))
+        return {**twins, "main": replace(twins["main"], firmware=Faulty(wires[0], faults, seed))}
+
+    with mock.patch.object(conducting, "twins_of", twins_of), no_task_left() as left:
+        result = conducting.conduct(request)
+    return Ran(result, wires[0], left)
 
 
 @contextmanager

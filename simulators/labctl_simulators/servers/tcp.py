@@ -36,7 +36,7 @@ class _Port:
         except TimeoutError:
             writer.close()
             return
-        self._pace.attach(writer.write)
+        self._pace.attach(writer.write, writer.transport.abort)
         try:
             while data := await reader.read(CHUNK):
                 self._pace.receive(data)

@@ -1,14 +1,26 @@
 """The port: what the application asks of one pair of terminals."""
 
-from typing import Literal, Protocol
+from collections.abc import AsyncGenerator
+from typing import Literal, Protocol, runtime_checkable
 
-from labctl_drivers.vocabulary import Changed, Guard, Opened, Ratings, Reading, Setpoint
+from labctl_drivers.vocabulary import (
+    Changed,
+    Excitation,
+    Guard,
+    ImpedancePoint,
+    Opened,
+    Ratings,
+    Reading,
+    Setpoint,
+)
 
 Maturity = Literal["simulated", "bench"]
 
 
 class Channel(Protocol):
     """One pair of terminals of an opened instrument; one caller at a time.
+
+    A driver may name the link settings of its instruments (`LINK_SETTINGS`: baud rate and such).
 
     Errors are those of `labctl_drivers.errors`, whatever library is below.
     """
@@ -47,3 +59,18 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Give the link back. Leaves the output as it is."""
+
+
+@runtime_checkable
+class MeasuresImpedance(Protocol):
+    """A channel whose ratings name the ability `impedance`."""
+
+    def impedance(
+        self, excitation: Excitation, guard: Guard
+    ) -> AsyncGenerator[ImpedancePoint, None]:
+        """The spectrum's points as they are measured; the output is off once it has ended.
+
+        A generator that is closed early stops the measurement. Raises OutOfRange before the output
+        has changed, InvalidReading for a point that is none, and the link's errors.
+        """
+        ...

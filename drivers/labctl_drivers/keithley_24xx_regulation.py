@@ -56,6 +56,8 @@ def program_for(
     current. Raises OutOfRange.
     """
     _check_numbers(setpoint, guard)
+    if setpoint.mode == "sweep":
+        raise OutOfRange("a source-measure unit is swept set-point by set-point")
     if setpoint.mode == "rest":
         return _rest(guard, model, seen_V)
     limit = abs(setpoint.current_A)

@@ -7,10 +7,27 @@ Standard library only: this is the one module of the drivers that protocols may 
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["rest", "current", "voltage"]
+Mode = Literal["rest", "current", "voltage", "sweep"]
 Regulation = Literal["current", "voltage", "unknown"]
 Bounded = Literal["voltage", "current", "charge", "time"]
 Ability = Literal["impedance"]
+
+DRIVEN: frozenset[Mode] = frozenset({"rest", "current", "voltage"})
+"""What any source-measure unit does."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepShape:
+    """A staircase of voltages from `start_V` through the corners, `cycles` times over.
+
+    `rate_V_s` and `step_V` are above zero.
+    """
+
+    start_V: float
+    corners_V: tuple[float, ...]
+    rate_V_s: float
+    step_V: float
+    cycles: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +37,15 @@ class Setpoint:
     `rest`: no current, voltage readable. `current`: drive `current_A` (signed);
     `stop_voltage_V` is the voltage at which the step will end, None when it ends on something
     else; with `hold_at_stop` the instrument holds that voltage once reached (CC-CV).
-    `voltage`: hold `stop_voltage_V`, with |current| up to `current_A`.
+    `voltage`: hold `stop_voltage_V`, with |current| up to `current_A`. `sweep`: step through the
+    voltages of `sweep`, with |current| up to `current_A`; only for instruments with that mode.
     """
 
     mode: Mode
     current_A: float = 0.0
     stop_voltage_V: float | None = None
     hold_at_stop: bool = False
+    sweep: SweepShape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,7 @@ class Reading:
 
     `time_s` is the midpoint of query and reply on the event loop's clock, `time_error_s` half
     their distance. The ranges are the measuring ranges in force, for the accuracy tables.
+    `ended`: the instrument has ended what was applied by itself, and this is its last reading.
     """
 
     time_s: float
@@ -69,6 +89,33 @@ class Reading:
     current_range_A: float = 0.0
     voltage_range_V: float = 0.0
     status: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Excitation:
+    """A spectrum to measure about a state, from high to low frequency, both ends included.
+
+    One of the amplitudes (peak) is set. `amplitude_V` goes with `about_V`, the voltage held;
+    `amplitude_A` is about no current.
+    """
+
+    from_Hz: float
+    to_Hz: float
+    points_per_decade: int
+    amplitude_V: float | None = None
+    amplitude_A: float | None = None
+    about_V: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImpedancePoint:
+    """The impedance at one frequency, real + j imaginary; `time_s` as a reading's."""
+
+    time_s: float
+    frequency_Hz: float
+    real_ohm: float
+    imaginary_ohm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +131,8 @@ class RangeAccuracy:
 class Ratings:
     """What an instrument's channel can do and how well it measures; ranges in ascending order.
 
-    `abilities` is what it can do beyond driving and reading.
+    `modes` is how it can drive a cell; `unguarded` are those of them for which it cannot itself
+    hold voltage and current when nobody is there (S2). `abilities` is what it can do beyond.
     """
 
     low_V: float
@@ -97,6 +145,8 @@ class Ratings:
     safe_within_s: float
     reading_time_s: float
     abilities: frozenset[Ability] = frozenset()
+    modes: frozenset[Mode] = DRIVEN
+    unguarded: frozenset[Mode] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +161,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What `open` found: the instrument's identity, and whether its output was already on."""
+    """What `open` found: the instrument's identity, whether its output was already on, and what
+    stood in its error queue, which is empty now.
+    """
 
     identity: Identity
     output_was_on: bool
+    errors: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from labctl.bench.settings import load_driver
 if TYPE_CHECKING:
     from labctl.twin import Twin
     from labctl_drivers.channel import Channel
-    from labctl_drivers.link import Transcript, Transport
+    from labctl_drivers.link import Link, Transcript, Transport
 
 
 def make_channel(
@@ -19,19 +19,25 @@ def make_channel(
     twin: "Twin | None" = None,
     speed: float = 1.0,
     transcript: Path | None = None,
+    links: "dict[str, Link] | None" = None,
 ) -> "Channel":
     """A channel's driver on the link that its resource asks for, or on a twin in memory.
 
     `speed` is the event loop's seconds per host second; `transcript` gets every line on the wire.
+    `links` holds the links made so far by instrument: the channels of one instrument share its.
     Raises BenchError for what is not installed or what the driver does not take.
     """
     from labctl_drivers.link import Link
 
+    links = {} if links is None else links
     instrument = bench.instrument_of(name)
     try:
         driver = load_driver(instrument.driver)
-        told = None if transcript is None else writing_to(transcript)
-        link = Link(_transport(instrument, twin, speed), transcript=told)
+        link = links.get(instrument.name)
+        if link is None:
+            told = None if transcript is None else writing_to(transcript)
+            link = Link(_transport(instrument, twin, speed), transcript=told)
+            links[instrument.name] = link
         channel: Channel = driver(
             link,
             channel=bench.channels[name].channel,
@@ -48,7 +54,8 @@ def _transport(instrument: Instrument, twin: "Twin | None", speed: float) -> "Tr
 
     if twin is not None:
         return MemoryTransport(twin.firmware)
-    settings: dict[str, Any] = dict(instrument.link_settings)
+    of_driver = getattr(load_driver(instrument.driver), "LINK_SETTINGS", {})
+    settings: dict[str, Any] = {**of_driver, **instrument.link_settings}
     return make_transport(instrument.resource, speed=speed, **settings)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from labctl_drivers.vocabulary import Guard, Reading, Setpoint
+from labctl_drivers.vocabulary import Excitation, Guard, ImpedancePoint, Reading, Setpoint
 from labctl_protocols.plan import MAIN, Plan
 
 Outcome = Literal["completed", "stopped", "limit", "detector", "fault", "error", "lost"]
@@ -78,7 +78,25 @@ class Revision:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
-Heard = Reading | Applied | Safed | Unsafe | Stopping | Operator | Revision | Waited
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The spectrum that was commanded is whole; its points were heard before. The output is off."""
+
+    time_s: float
+
+
+Heard = (
+    Reading
+    | Applied
+    | Safed
+    | Unsafe
+    | Stopping
+    | Operator
+    | Revision
+    | Waited
+    | ImpedancePoint
+    | Measured
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +115,16 @@ class Safe:
     terminal: str | None = None
 
 
-Command = Apply | Safe
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Command: program the guard, then measure this spectrum, tell its points, switch off."""
+
+    excitation: Excitation
+    guard: Guard
+    terminal: str = MAIN
+
+
+Command = Apply | Safe | Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +159,7 @@ class Event:
     """Something decided or noticed, for the journal and its followers; `data` is plain JSON.
 
     Kinds: run_started step_started step_resumed step_ended group_entered group_left half cycle
-    mark ask limit detector fault operator revision note output run_ended.
+    mark ask impedance limit detector fault operator revision note output run_ended.
     """
 
     t_s: float

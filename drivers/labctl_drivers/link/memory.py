@@ -68,6 +68,17 @@ class MemoryTransport:
         """What is there."""
         return self._opened().take()
 
+    def interrupt(self) -> None:
+        """Let a read come back now."""
+        self._opened().interrupt()
+
+    def beside(self, port: int) -> "MemoryTransport":
+        """To the peer's other port, whatever its number. Raises LinkLost."""
+        other: Peer | None = getattr(self._peer, "binary", None)
+        if other is None:
+            raise LinkLost(f"the simulated instrument has no port {port} beside its first")
+        return MemoryTransport(other)
+
     async def clear(self) -> None:
         """There is no device clear in memory."""
 

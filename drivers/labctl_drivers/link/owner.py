@@ -3,21 +3,21 @@
 A query that was sent is finished by the owner even if its caller has gone, and its late reply is
 discarded. A query without a reply in time leaves the link out of step; nothing is sent on it again
 before the instrument's answer to a probe has shown where its replies stand.
+
+The channels of one instrument share its link: each opens and closes it as its own holder, and
+takes a `turn` for exchanges that belong together.
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from labctl_drivers.errors import BadReply, LinkError, LinkLost, LinkTimeout
+from labctl_drivers.link.framing import LINES, LINES_OR_CR, MAX_REPLY, Framing
 from labctl_drivers.link.transport import Transport
 
-MAX_REPLY = 1 << 16
-_LF = re.compile(rb"\n")
-_CR_OR_LF = re.compile(rb"[\r\n]")
 _ENDS = b"\r\n"
 
 Transcript = Callable[[float, str, bytes], None]
@@ -41,10 +41,14 @@ class Probe:
     timeout_s: float = 1.0
 
 
+_Kind = Literal["open", "write", "query", "shout", "receive"]
+
+
 class _Request(NamedTuple):
-    kind: Literal["open", "write", "query", "shout"]
+    kind: _Kind
     line: bytes
     timeout_s: float
+    deadline: float
     future: "asyncio.Future[Answer]"
 
 
@@ -52,9 +56,11 @@ _NOTHING = Answer(b"", 0.0, 0.0)
 
 
 class Link:
-    """One instrument's link. `write` and `query` may be cancelled at any point.
+    """One instrument's link. `write`, `query` and `receive` may be cancelled at any point.
 
-    `stale_bytes` counts what came unasked and was discarded.
+    `stale_bytes` counts what came unasked and was discarded. `turn` is held (`async with`) around
+    exchanges that another channel's must not come between; `shout` needs none. `framing` may be
+    set before `open` by a driver whose instrument does not speak in lines.
     """
 
     def __init__(
@@ -68,7 +74,10 @@ class Link:
         self.stale_bytes = 0
         self._transport = transport
         self._transcript = transcript
-        self._end = _CR_OR_LF if transport.ends_on_cr else _LF
+        self.framing: Framing = LINES_OR_CR if transport.ends_on_cr else LINES
+        self.turn = asyncio.Lock()
+        self._holders: set[int] = set()
+        self._receiving = False
         self._buffer = bytearray()
         self._queue: deque[_Request] = deque()
         self._idle: asyncio.Future[None] | None = None
@@ -81,8 +90,9 @@ class Link:
         """Whether nothing can be sent before `open` has connected again."""
         return self._lost is not None
 
-    async def open(self) -> None:
+    async def open(self, holder: object = None) -> None:
         """Connect, or connect again after the link was lost; nothing if it is open."""
+        self._holders.add(id(holder))
         if self._task is None:
             self._task = asyncio.create_task(self._own(), name="link owner")
         if self._lost is not None:
@@ -113,6 +123,18 @@ class Link:
         """As `query`, with the times of query and reply."""
         return await self._submit("query", line, timeout_s)
 
+    async def receive(self, timeout_s: float) -> Answer:
+        """The next message of an instrument that speaks unasked; whatever else is asked of the
+        link goes first, and nothing that came is lost by that or by cancelling.
+
+        Raises LinkTimeout, after which the link is as it was; LinkLost, BadReply.
+        """
+        return await self._submit("receive", b"", timeout_s)
+
+    def beside(self, port: int) -> "Link":
+        """Another link to the same instrument, at another TCP port of its. Raises LinkLost."""
+        return Link(self._transport.beside(port), transcript=self._transcript)
+
     def deadline(self, timeout_s: float) -> float:
         """The loop's time when so many host seconds will have passed."""
         return self._transport.pace.deadline(timeout_s)
@@ -121,8 +143,11 @@ class Link:
         """The last reply made no sense: find the instrument's place again before the next line."""
         self._in_step = self.probe is None
 
-    async def close(self) -> None:
-        """Disconnect; whoever still waits gets LinkLost. Idempotent."""
+    async def close(self, holder: object = None) -> None:
+        """Disconnect once no holder is left; whoever still waits gets LinkLost. Idempotent."""
+        self._holders.discard(id(holder))
+        if self._holders:
+            return
         task, self._task = self._task, None
         self._lost = "it was closed"
         try:
@@ -134,15 +159,16 @@ class Link:
                 self._refuse(self._queue.popleft())
             await self._transport.close()
 
-    def _submit(
-        self, kind: Literal["open", "write", "query", "shout"], line: bytes, timeout_s: float
-    ) -> "asyncio.Future[Answer]":
+    def _submit(self, kind: _Kind, line: bytes, timeout_s: float) -> "asyncio.Future[Answer]":
         if self._task is None:
             raise LinkLost(f"the link is not open: {self._lost}")
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Request(kind, line, timeout_s, future))
+        deadline = self._transport.pace.deadline(timeout_s)
+        self._queue.append(_Request(kind, line, timeout_s, deadline, future))
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
+        if self._receiving:
+            self._transport.interrupt()
         return future
 
     def _refuse(self, request: _Request) -> None:
@@ -168,7 +194,9 @@ class Link:
             except Exception as error:
                 self._failed(request, error)
             else:
-                if not request.future.done():
+                if answer is None:
+                    queue.append(request)
+                elif not request.future.done():
                     request.future.set_result(answer)
 
     def _failed(self, request: _Request, error: Exception) -> None:
@@ -178,7 +206,8 @@ class Link:
         if not request.future.done():
             request.future.set_exception(error)
 
-    async def _serve(self, request: _Request) -> Answer:
+    async def _serve(self, request: _Request) -> Answer | None:
+        """None: others go first, and this comes again after them."""
         kind = request.kind
         if kind == "open":
             await self._connect()
@@ -190,6 +219,8 @@ class Link:
             return _NOTHING
         if kind == "query":
             return await self._exchange(request.line, request.timeout_s)
+        if kind == "receive":
+            return await self._receive(request)
         sent_s = asyncio.get_running_loop().time()
         await self._send(request.line)
         return Answer(b"", sent_s, sent_s)
@@ -206,36 +237,52 @@ class Link:
             raise LinkTimeout(f"no whole reply to {line!r} within {timeout_s:g} s")
         return Answer(frame, sent_s, loop.time())
 
+    async def _receive(self, request: _Request) -> Answer | None:
+        loop = asyncio.get_running_loop()
+        while not request.future.done():
+            if any(other.kind != "receive" for other in self._queue):
+                return None
+            frame = self._cut()
+            if frame is not None:
+                now = loop.time()
+                return Answer(frame, now, now)
+            self._receiving = True
+            try:
+                chunk = await self._transport.read(request.deadline)
+            finally:
+                self._receiving = False
+            self._take_in(chunk)
+            if not chunk and loop.time() >= request.deadline:
+                raise LinkTimeout(f"nothing came within {request.timeout_s:g} s")
+        return _NOTHING
+
     async def _send(self, line: bytes) -> None:
-        data = line + b"\n"
+        data = line + self.framing.end
         self._note(">", data)
         await self._transport.write(data)
 
     async def _frame(self, deadline: float) -> bytes | None:
         """The next reply; None when the deadline passes first."""
-        buffer = self._buffer
         while True:
             frame = self._cut()
             if frame is not None:
                 return frame
-            if len(buffer) > MAX_REPLY:
-                raise BadReply(f"a reply of more than {MAX_REPLY} bytes")
             chunk = await self._transport.read(deadline)
             if not chunk:
                 return None
-            self._note("<", chunk)
-            buffer += chunk
+            self._take_in(chunk)
 
     def _cut(self) -> bytes | None:
-        buffer = self._buffer
-        if buffer and buffer[0] in _ENDS:
-            del buffer[: len(buffer) - len(buffer.lstrip(_ENDS))]
-        found = self._end.search(buffer)
-        if found is None or found.start() > MAX_REPLY:
-            return None
-        frame = bytes(buffer[: found.start()]).rstrip(b"\r")
-        del buffer[: found.end()]
+        """The first whole message there is. Raises BadReply for one that is longer than any."""
+        frame = self.framing.cut(self._buffer)
+        if frame is None and len(self._buffer) > MAX_REPLY:
+            raise BadReply(f"a reply of more than {MAX_REPLY} bytes")
         return frame
+
+    def _take_in(self, chunk: bytes) -> None:
+        if chunk:
+            self._note("<", chunk)
+            self._buffer += chunk
 
     def _discard(self) -> None:
         """Nothing that came before a query can answer it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl_drivers.errors import LinkLost
 from labctl_drivers.link.port_thread import PortThread
-from labctl_drivers.link.transport import Pace
+from labctl_drivers.link.transport import Pace, Transport
 
 if TYPE_CHECKING:
     import serial
@@ -30,6 +30,7 @@ class SerialTransport:
         self._xonxoff = xonxoff
         self._port: serial.Serial | None = None
         self._thread: PortThread | None = None
+        self._interrupted = False
 
     async def open(self) -> None:
         """Open the port. Raises LinkLost when it is not there or somebody else has it."""
@@ -48,13 +49,26 @@ class SerialTransport:
     async def read(self, deadline: float) -> bytes:
         """The next bytes; none at the deadline."""
         port, thread = self._in_use()
-        chunk = b"-"
-        while chunk:
+        self._interrupted = False
+        while not self._interrupted:
             timeout_s = self.pace.host_seconds_to(deadline)
             chunk = await thread.run(partial(_read_some, port, timeout_s))
             if data := chunk.translate(None, _XON_XOFF):
                 return data
+            # an interruption that came too late for the read before ends this one early
+            if not chunk and self.pace.host_seconds_to(deadline) <= 0:
+                break
         return b""
+
+    def interrupt(self) -> None:
+        """Let a read come back now."""
+        self._interrupted = True
+        if self._port is not None:
+            self._port.cancel_read()
+
+    def beside(self, port: int) -> Transport:
+        """A serial port stands alone."""
+        raise LinkLost(f"a serial port has no TCP port {port} beside it")
 
     def take(self) -> bytes:
         """What the driver of the port holds; the thread is idle, for there is one caller."""

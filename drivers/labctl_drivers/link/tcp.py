@@ -69,6 +69,14 @@ class TcpTransport:
         """What is there."""
         return self._receiver.inbox.take()
 
+    def interrupt(self) -> None:
+        """Let a read come back now."""
+        self._receiver.inbox.interrupt()
+
+    def beside(self, port: int) -> "TcpTransport":
+        """To another port of the same host."""
+        return TcpTransport(self._host, port, pace=self.pace)
+
     async def clear(self) -> None:
         """A raw socket has no device clear."""
 

@@ -55,6 +55,14 @@ class Transport(Protocol):
     def take(self) -> bytes:
         """What has arrived unasked, without waiting."""
 
+    def interrupt(self) -> None:
+        """Let a `read` that is under way come back now, with nothing; VISA's goes on to its end."""
+
+    def beside(self, port: int) -> "Transport":
+        """To another TCP port of the same instrument; not open yet. Raises LinkLost if there is
+        no such thing."""
+        ...
+
     async def clear(self) -> None:
         """Device clear, where there is one; else nothing."""
 
@@ -84,6 +92,10 @@ class Inbox:
         """No more will come."""
         if self._lost is None:
             self._lost = why
+        self._wake()
+
+    def interrupt(self) -> None:
+        """Let whoever waits come back with nothing."""
         self._wake()
 
     def take(self) -> bytes:

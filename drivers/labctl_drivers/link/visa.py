@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labctl_drivers.errors import LinkLost
 from labctl_drivers.link.port_thread import PortThread
-from labctl_drivers.link.transport import Pace
+from labctl_drivers.link.transport import Pace, Transport
 
 if TYPE_CHECKING:
     from pyvisa.resources import MessageBasedResource
@@ -53,6 +53,13 @@ class VisaTransport:
     def take(self) -> bytes:
         """VISA gives only what is asked for."""
         return b""
+
+    def interrupt(self) -> None:
+        """A VISA read goes on to its end."""
+
+    def beside(self, port: int) -> Transport:
+        """A VISA session stands alone."""
+        raise LinkLost(f"a VISA session has no TCP port {port} beside it")
 
     async def clear(self) -> None:
         """Device clear; a session without one is replaced by a new one."""

@@ -7,7 +7,15 @@ gap's charge belongs to the step that ended.
 
 from collections.abc import Callable, Mapping
 
-from labctl_drivers.vocabulary import Guard, RangeAccuracy, Ratings, Reading, Setpoint
+from labctl_drivers.vocabulary import (
+    Excitation,
+    Guard,
+    ImpedancePoint,
+    RangeAccuracy,
+    Ratings,
+    Reading,
+    Setpoint,
+)
 from labctl_protocols.decisions import (
     Answer,
     Applied,
@@ -15,6 +23,8 @@ from labctl_protocols.decisions import (
     Command,
     Event,
     Heard,
+    Measure,
+    Measured,
     Operator,
     Outcome,
     Revision,
@@ -34,6 +44,7 @@ from labctl_protocols.engine import (
     looking,
     moving,
     operator,
+    spectrum,
     steps,
     waking,
 )
@@ -110,6 +121,13 @@ class Engine:
                 return self._on_off(heard)
             case Operator(time_s) | Revision(time_s):
                 return self._on_operator(heard)
+            case ImpedancePoint():
+                spectrum.on_point(self, heard)
+                return self._answer(None, boundary=True)
+            case Measured(time_s):
+                spectrum.end(self, time_s)
+                walk_on(self)
+                return self._answer(None, boundary=True)
             case Waited(time_s):
                 self.state.now_s = max(self.state.now_s, time_s)
                 operator.nobody_answered(self)
@@ -208,6 +226,11 @@ class Engine:
             step.sign, step.started_s, step.targets, output.before, now, band_V, output.earlier
         )
         over = judge.step_over(reading, step, view.until, progress, self.names, errors)
+        if over is None and reading.ended:
+            over = judge.ended_by_itself(step, view.until, progress)
+            if over is None:
+                ending.ended_early(self, step, reading)
+                return self._answer(None)
         self._record(reading, force=over is not None)
         if over is not None:
             if ending.end(self, over, progress):
@@ -252,6 +275,11 @@ class Engine:
         self._drives_next = setpoint.mode != "rest"
         self.state.awaiting = True
         self._commands.append(Apply(setpoint, guard or self.guard(), self.state.terminal))
+
+    def measure(self, excitation: Excitation) -> None:
+        """Command a spectrum to be measured at the connected terminal."""
+        self.state.awaiting = True
+        self._commands.append(Measure(excitation, self.guard(), self.state.terminal))
 
     def adjust(self, setpoint: Setpoint) -> None:
         """Command another set-point or guard for the running step, which goes on."""

@@ -25,6 +25,7 @@ Phase = Literal[
     "beginning",
     "running",
     "adjusting",
+    "measuring",
     "confirming",
     "opening",
     "asking",

@@ -20,6 +20,8 @@ NUMBER = re.compile(rb"[+-]?\d+\.\d+[eE][+-]\d\d")
 NOT_NUMBERS = (b"+9.910000E+37", b"9.9E+37", b"NAN")
 """What instruments send in place of a number (instruments.md §0)."""
 KEPT = 1000
+TIMERS_S = 1e-6
+"""A timer may come early by less than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,17 @@ class Faulty:
             raise AttributeError(name)
         return getattr(self.firmware, name)
 
+    @property
+    def wake_at(self) -> float | None:
+        """When the instrument has something to say by itself, and can; None where it has not."""
+        inner: float | None = getattr(self.firmware, "wake_at", None)
+        return None if inner is None else max(inner, self.dead_until_s)
+
     def feed(self, data: bytes, now: float) -> list[Reply]:
         """Take bytes at `now`; give what reaches the other end of the wire."""
         if self._began_s is None:
             self._began_s = now
-        if now < self.dead_until_s:
+        if now < self.dead_until_s - TIMERS_S:
             self.firmware.advance(now)
             return []
         found: list[Reply] = []

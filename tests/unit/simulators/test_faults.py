@@ -1,9 +1,12 @@
 """Each fault on one reply of an echo: what comes instead is written here by hand."""
 
+import asyncio
 import re
 
 import pytest
 
+from labctl_drivers.link.memory import MemoryTransport
+from labctl_simulators.clock import VirtualLoop, run_in
 from labctl_simulators.faults import KINDS, Fault, Faulty
 from labctl_simulators.firmware.espec import Espec
 from labctl_simulators.firmware.keithley_2450 import Keithley2450
@@ -136,6 +139,39 @@ def test_power_cycle():
 def test_all_kinds_are_tried_above():
     tried = {name.split("_", 1)[1] for name in globals() if name.startswith("test_")}
     assert all(any(name.startswith(kind) for name in tried) for kind in KINDS)
+
+
+class Ticking(Echo):
+    """Says `tick` every second by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.wake_at = 1.0
+
+    def feed(self, data, now):
+        said = [(now + 0.1, data)] if data else []
+        while self.wake_at <= now + 1e-6:
+            said.append((self.wake_at, b"tick\n"))
+            self.wake_at += 1.0
+        return said
+
+
+def test_one_that_speaks_by_itself_is_silent_while_it_hangs():
+    async def listen():
+        link = MemoryTransport(Faulty(Ticking(), {"hang": Fault(after_s=2.0, seconds=3.5)}))
+        await link.open()
+        await link.write(b"x\n")
+        heard = []
+        while (now := asyncio.get_running_loop().time()) < 8.2:
+            if data := await link.read(now + 10.0):
+                heard.append((round(asyncio.get_running_loop().time(), 3), data))
+        await link.close()
+        return heard
+
+    heard = run_in(VirtualLoop(), listen())
+    ticks = [at for at, data in heard if b"tick" in data]
+    # it hangs at the first reply from 2 s on, which is lost, to 5.5 s
+    assert ticks == [1.0, 6.0, 7.0, 8.0, 9.0]
 
 
 # When

@@ -256,10 +256,10 @@ def run_faulty(request: RunRequest, faults: Mapping[str, WireFault], seed: int =
     made: list[Faulty] = []
     whole = conducting.twins_of
 
-    def twins_of(request: RunRequest) -> dict[str, Any]:
-        twins = whole(request)
+    def twins_of(requests: Sequence[RunRequest]) -> list[dict[str, Any]]:
+        (twins,) = whole(requests)
         made.append(Faulty(Wire(twins["main"].firmware, sound, 0), faults, seed))
-        return {**twins, "main": replace(twins["main"], firmware=made[0])}
+        return [{**twins, "main": replace(twins["main"], firmware=made[0])}]
 
     with mock.patch.object(conducting, "twins_of", twins_of), no_task_left() as left:
         result = conducting.conduct(request)

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from labctl_simulators.ports import Firmware
 
 Reply = tuple[float, bytes]
-NUMBER = re.compile(rb"[+-]?\d+\.\d+[eE][+-]\d\d")
+NUMBER = re.compile(rb"(?<![\w.])[+-]?\d+\.\d+(?:[eE][+-]?\d+)?(?![\w.-])")
+"""With a point, and not within a word: versions stay as they are."""
 NOT_NUMBERS = (b"+9.910000E+37", b"9.9E+37", b"NAN")
 """What instruments send in place of a number (instruments.md §0)."""
 KEPT = 1000

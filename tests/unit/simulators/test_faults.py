@@ -102,6 +102,16 @@ def test_nan_in_place_of_every_number():
     assert re.fullmatch(rb"(\+9\.910000E\+37|9\.9E\+37|NAN),\1,3\n", data)
 
 
+@pytest.mark.parametrize("line", [b"P3DT 2.10-sim\r\n", b"A,1.7.12b\n", b"x1.5\n", b"42\n"])
+def test_what_is_no_number_stays(line):
+    assert strike("nan", b"x\n", line)[1][1] == told([(1.1, line)])
+
+
+def test_nan_without_exponents():
+    _, (_, ((_, data),)) = strike("nan", b"x\n", b"25.0,60.0,150.0,-40.0\r\n")
+    assert re.fullmatch(rb"(\+9\.910000E\+37|9\.9E\+37|NAN)(,\1){3}\r\n", data)
+
+
 def test_nan_waits_for_a_reply_with_numbers():
     wire, (_, second, third) = strike("nan", b"x\n", b"text\n", b"1.0E+00\n")
     assert second == told([(1.1, b"text\n")])

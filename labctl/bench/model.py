@@ -39,18 +39,20 @@ class Simulate:
     """An instrument's simulated twin. `model` None fits the cell; `cell` is a file or a name.
 
     `shares` names the instrument whose cell this one hangs on, `terminal` which pair of that
-    cell's terminals it holds. `faults` are those of its wire, by kind.
+    cell's terminals it holds. `port` and `bin_port` (of a cycler) None are the instrument's own.
+    `faults` are those of its wire, by kind.
     """
 
     model: str | None = None
     cell: str | None = None
     serve: Literal["tcp", "pty"] = "tcp"
-    port: int = DEFAULT_PORT
+    port: int | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     seed: int | None = None
     terminal: str = MAIN
     shares: str | None = None
     faults: Mapping[str, Fault] = field(default_factory=dict)
+    bin_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import random
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -76,6 +77,14 @@ class _Die:
             self._left -= 1
 
 
+@dataclass(slots=True)
+class _Common:
+    """What all connections of one instrument share."""
+
+    began_s: float | None = None
+    dead_until_s: float = float("-inf")
+
+
 class Faulty:
     """A firmware behind faults; everything else of it shows through. Raises ValueError.
 
@@ -99,40 +108,54 @@ class Faulty:
         self.struck: deque[Struck] = deque(maxlen=KEPT)
         self.last = b""
         self.held = b""
-        self.dead_until_s = float("-inf")
-        self._on_wire_s = float("-inf")
+        self.common = _Common()
+        self.forget()
         self._dies = {kind: _Die(kind, faults[kind], seed) for kind in KINDS if kind in faults}
-        self._began_s: float | None = None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the firmware has
         if name == "firmware":
             raise AttributeError(name)
         return getattr(self.firmware, name)
 
+    def session(self) -> "Faulty":
+        """What a further connection talks to, of a firmware that tells its connections apart.
+
+        It has the same dice; what is under way on its wire is its own.
+        """
+        other = copy(self)
+        other.firmware = self.firmware.session()
+        other.last = other.held = b""
+        other.forget()
+        return other
+
+    def forget(self) -> None:
+        """Nothing is under way on the wire."""
+        self._on_wire_s = float("-inf")
+
     @property
     def wake_at(self) -> float | None:
         """When the instrument has something to say by itself, and can; None where it has not."""
         inner: float | None = getattr(self.firmware, "wake_at", None)
-        return None if inner is None else max(inner, self.dead_until_s)
+        return None if inner is None else max(inner, self.common.dead_until_s)
 
     def feed(self, data: bytes, now: float) -> list[Reply]:
         """Take bytes at `now`; give what reaches the other end of the wire."""
-        if self._began_s is None:
-            self._began_s = now
-        if now < self.dead_until_s - TIMERS_S:
+        if self.common.began_s is None:
+            self.common.began_s = now
+        if now < self.common.dead_until_s - TIMERS_S:
             self.firmware.advance(now)
             return []
         found: list[Reply] = []
         for when, reply in self.firmware.feed(data, now):
-            if when < self.dead_until_s or self.hang_up:
+            if when < self.common.dead_until_s or self.hang_up:
                 continue
             found += self._in_order(self._suffer(when, reply, now))
         return found
 
     def advance(self, now: float) -> None:
         """Let time pass without traffic."""
-        if self._began_s is None:
-            self._began_s = now
+        if self.common.began_s is None:
+            self.common.began_s = now
         self.firmware.advance(now)
 
     def seconds(self, kind: str) -> float:
@@ -143,7 +166,7 @@ class Faulty:
     def _suffer(self, when: float, reply: bytes, now: float) -> list[Reply]:
         reply, self.held = self.held + reply, b""
         before, self.last = self.last, reply
-        since_s = now - (self._began_s or 0.0)
+        since_s = now - (self.common.began_s or 0.0)
         due = [kind for kind, die in self._dies.items() if die.strikes(since_s)]
         for kind in due:
             changed = KINDS[kind](self, _Hit(when, reply, now, before))
@@ -189,7 +212,7 @@ def _reset(wire: Faulty, _hit: _Hit) -> list[Reply]:
 
 def _hang(wire: Faulty, hit: _Hit) -> list[Reply]:
     """It neither hears nor answers for a while; its output stays as it is."""
-    wire.dead_until_s = hit.now + wire.seconds("hang")
+    wire.common.dead_until_s = hit.now + wire.seconds("hang")
     return []
 
 

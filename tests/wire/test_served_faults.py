@@ -1,5 +1,6 @@
 """Faults through the servers: a broken connection, pieces on a serial line, a served bench."""
 
+import asyncio
 import os
 import socket
 from pathlib import Path
@@ -9,8 +10,12 @@ import serial
 from helpers import running
 from helpers.served_firmware import served
 
+from labctl_simulators.cells.plain import Resistor
 from labctl_simulators.faults import Fault, Faulty
 from labctl_simulators.firmware.espec import Espec
+from labctl_simulators.firmware.maccor import Maccor
+from labctl_simulators.servers.tcp_sessions import serve_two_ports
+from labctl_simulators.terminals import Terminals
 
 BENCH = """\
 bench: b
@@ -58,3 +63,37 @@ def test_a_bench_is_served_with_its_faults(tmp_path: Path):
     with running.simulating(path) as at, connect(at["smu"]) as wire:
         wire.sendall(b"*IDN?\n")
         assert wire.recv(200).startswith(b"KEITHLEY INSTRUMENTS,MODEL 2450,15511114,")
+
+
+ASK = b'{"jsonrpc":"2.0","method":"MacNet","params":{"FClass":1,"FNum":1},"id":7}'
+
+
+def test_each_connection_to_an_instrument_with_two_ports_meets_its_faults():
+    pair = Terminals(Resistor(1000.0))
+    wire = Faulty(Maccor(pair), {"duplicate": Fault(1.0), "reset": Fault(after_s=1e6)})
+    one, other = wire.session(), wire.session()
+    ((_, whole),) = Maccor(pair).session().feed(ASK, 0.0)
+    assert [data for _, data in one.feed(ASK, 0.0)] == [whole, whole]
+    assert other.feed(ASK[:20], 0.0) == []
+    assert [data for _, data in one.feed(ASK, 1.0)] == [whole, whole]
+    assert [data for _, data in other.feed(ASK[20:], 2.0)] == [whole, whole]
+    assert [each.kind for each in wire.struck] == ["duplicate"] * 3
+    assert one.feed(ASK, 2e6) == []
+    assert (one.hang_up, other.hang_up) == (True, False)
+
+
+async def served_twice():
+    wire = Faulty(Maccor(Terminals(Resistor(1000.0))), {"duplicate": Fault(1.0)})
+    async with serve_two_ports(wire) as (resource, _):
+        _, host, port, _ = resource.split("::")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(ASK)
+        lines = [await asyncio.wait_for(reader.readline(), 5) for _ in range(2)]
+        writer.close()
+    return lines
+
+
+def test_over_tcp_too():
+    first, second = asyncio.run(served_twice())
+    assert b'"APIVersion"' in first
+    assert first == second

@@ -39,7 +39,7 @@ class _Port:
         except TimeoutError:
             writer.close()
             return
-        self._pace.attach(writer.write, lambda: _reset(writer))
+        self._pace.attach(writer.write, lambda: reset(writer))
         try:
             while data := await reader.read(CHUNK):
                 self._pace.receive(data)
@@ -51,7 +51,7 @@ class _Port:
             writer.close()
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def reset(writer: asyncio.StreamWriter) -> None:
     """Break the connection at once, so that the client is told of a reset and not of an end."""
     at_once = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)

@@ -161,9 +161,9 @@ async def _open_pty(served: AsyncExitStack, twin: "Firmware", speed: float) -> s
 def _serve_hislip(
     twin: "Firmware", host: str, port: int, speed: float
 ) -> AbstractAsyncContextManager[str]:
-    from labctl_simulators.ports import MessageBased
+    from labctl_simulators.ports import is_message_based
     from labctl_simulators.servers.hislip import serve_hislip
 
-    if not isinstance(twin, MessageBased):
+    if not is_message_based(twin):
         raise Refused("this instrument has no message-based interface: write `serve: tcp`")
     return serve_hislip(twin, host, port, speed)

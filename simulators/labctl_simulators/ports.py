@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +107,11 @@ class Firmware(Protocol):
         """Let time pass without traffic."""
 
 
-@runtime_checkable
 class MessageBased(Firmware, Protocol):
-    """An instrument that can also be on a bus with message ends, device clear and serial poll.
+    """An instrument that can also be on a bus with message ends, device clear and serial poll."""
 
-    `talk` says on which it is. `generation` grows when replies that were promised are taken back.
-    """
-
-    talk: Literal["stream", "bus"]
-    generation: int
+    def speak(self, talk: Literal["stream", "bus"]) -> None:
+        """Be on a bus, where replies wait to be read, or on a stream."""
 
     def device_clear(self, now: float) -> None:
         """Forget what came and is not executed, and what is not yet read; to idle."""
@@ -126,6 +122,19 @@ class MessageBased(Firmware, Protocol):
     def status_byte(self, now: float, reply_waiting: bool) -> int:
         """The status byte as a serial poll shows it."""
         ...
+
+
+def is_message_based(firmware: Firmware) -> TypeGuard[MessageBased]:
+    """Whether it is such a one, or stands in front of one."""
+    names = ("speak", "device_clear", "interrupted", "status_byte")
+    return all(hasattr(firmware, name) for name in names)
+
+
+class Probe(Protocol):
+    """A place whose temperature a sensor can be at: a cell, the air of a chamber, a room."""
+
+    def temperature_K(self, now: float) -> float:
+        """Its temperature at a time of the caller's clock; NaN where the sensor is broken."""
 
 
 class MakeCell(Protocol):

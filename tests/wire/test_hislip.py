@@ -10,18 +10,21 @@ import time
 
 import pytest
 import pyvisa
+from helpers.served_firmware import served
 from pyvisa.constants import StatusCode
 from pyvisa.errors import VisaIOError
-from test_pymeasure import Resistor, served
+from test_pymeasure import Resistor
 
 from labctl_drivers.errors import LinkLost, LinkTimeout
 from labctl_drivers.keithley_24xx import Keithley2450 as Driver2450
 from labctl_drivers.link import Link, Probe, make_transport
 from labctl_drivers.vocabulary import Guard, Setpoint
+from labctl_simulators.faults import Fault, Faulty
 from labctl_simulators.firmware.keithley_2400 import Keithley2400
 from labctl_simulators.firmware.keithley_2450 import Keithley2450
 from labctl_simulators.firmware.keithley_2600 import Keithley2600
 from labctl_simulators.firmware.keysight_b2900 import KeysightB2900
+from labctl_simulators.ports import is_message_based
 from labctl_simulators.servers.hislip import serve_hislip
 from labctl_simulators.terminals import Terminals
 
@@ -299,3 +302,30 @@ async def test_a_lost_server_is_a_lost_link():
     with pytest.raises(LinkLost):
         await link.query(b"*IDN?", 3.0)
     await link.close()
+
+
+async def test_faults_of_the_wire_come_over_hislip_as_well():
+    faults = {"reset": Fault(after_s=1.0)}
+    firmware = Faulty(Keithley2450(Terminals(Resistor()), instrument_error=0.0), faults)
+    assert is_message_based(firmware)
+    async with serve_hislip(firmware, speed=20.0) as resource:
+        link = Link(make_transport(resource, visa_library="@py"))
+        await link.open()
+        assert b"2450" in await link.query(b"*IDN?", 3.0)
+        await asyncio.sleep(0.1)
+        with pytest.raises(LinkLost):
+            await link.query(b"*IDN?", 3.0)
+        await link.open()
+        assert b"2450" in await link.query(b"*IDN?", 3.0)
+        await link.close()
+
+
+def test_who_has_no_message_ends_is_known():
+    class Plain:
+        def feed(self, data, now):
+            return []
+
+        def advance(self, now):
+            pass
+
+    assert not is_message_based(Plain())

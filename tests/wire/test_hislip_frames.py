@@ -7,8 +7,8 @@ import struct
 import time
 
 import pytest
+from helpers.served_firmware import served
 from test_hislip import make_2450, sessions
-from test_pymeasure import served
 
 DATA, DATA_END, TRIGGER, CLEAR_COMPLETE, CLEAR_ACKNOWLEDGE = 6, 7, 12, 8, 9
 LOCK, LOCK_RESPONSE, MAX_SIZE, ASYNC_CLEAR, STATUS, STATUS_RESPONSE = 4, 5, 15, 19, 21, 22

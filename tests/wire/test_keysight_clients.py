@@ -7,7 +7,8 @@ import itertools
 import warnings
 
 import pytest
-from test_pymeasure import OHMS, VISA, Resistor, served
+from helpers.served_firmware import served
+from test_pymeasure import OHMS, VISA, Resistor
 
 from labctl_simulators.firmware.keysight_b2900 import KeysightB2900
 from labctl_simulators.terminals import Terminals

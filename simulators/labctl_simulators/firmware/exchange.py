@@ -62,8 +62,9 @@ class Instrument:
         raise NotImplementedError
 
     def pass_time(self, until: float) -> None:
-        """Bring the cells to a time; nothing happens to one that is already there."""
-        raise NotImplementedError
+        """Bring the cell to a time; nothing happens when it is already there."""
+        if until > self.terminals.now:
+            self.terminals.advance(until)
 
     def work(self, until: float) -> None:
         """Do what runs by itself (armed acquisitions) up to a time."""
@@ -145,6 +146,10 @@ class Instrument:
         self._free_at = now
         self.clock = max(self.clock, now)
         self.abort()
+
+    def speak(self, talk: Talk) -> None:
+        """Be on a bus, where replies wait to be read, or on a stream."""
+        self.talk = talk
 
     def interrupted(self, now: float) -> None:
         """A new message comes on a bus before the last reply was read: it is taken back, -410."""

@@ -157,6 +157,10 @@ class TspInstrument:
         self._forget()
         self._free_at = now
 
+    def speak(self, talk: Talk) -> None:
+        """Be on a bus, where replies wait to be read, or on a stream."""
+        self.talk = talk
+
     def interrupted(self, now: float) -> None:
         """A new message comes on a bus before the last reply was read: it is taken back, -410."""
         self.advance(now)

@@ -100,7 +100,6 @@ async def serve_hislip(
     Instrument and cell time runs `speed` times as fast as the event loop's clock. Raises OSError
     when the address is taken.
     """
-    firmware.talk = "bus"
     pace = Pace(firmware, speed, begin_at(firmware))
     door = _Door(Bus(firmware, pace))
     try:

@@ -8,6 +8,7 @@ from labctl_simulators.ports import MessageBased
 from labctl_simulators.servers.hislip_frames import HEADER, LARGEST, Kind, frame
 from labctl_simulators.servers.hislip_locks import Locks
 from labctl_simulators.servers.pace import Pace
+from labctl_simulators.servers.tcp import reset
 
 FIRST_ID = 0xFFFF_FF00
 ID_STEP = 2
@@ -49,6 +50,10 @@ class Session:
         self.inbox.clear()
         self.room.set()
 
+    def channels(self) -> list[asyncio.StreamWriter]:
+        """Those that are connected."""
+        return [self.writer] if self.beside is None else [self.writer, self.beside]
+
     def put(self, message: Message) -> None:
         """Queue a message; reading stops while too many wait."""
         self.inbox.append(message)
@@ -89,7 +94,7 @@ class Bus:
         self._pace = pace
         self._speaker: Session | None = None
         self._loop = asyncio.get_running_loop()
-        pace.attach(self._reply)
+        pace.attach(self._reply, self._hang_up)
 
     def pump(self) -> None:
         """Execute what may be executed now."""
@@ -121,10 +126,15 @@ class Bus:
             self._pace.drop()
         self.locks.forget(session)
         session.reset()
-        for writer in (session.writer, session.beside):
-            if writer is not None:
-                writer.close()
+        for writer in session.channels():
+            writer.close()
         self.pump()
+
+    def _hang_up(self) -> None:
+        for session in tuple(self.sessions.values()):
+            for writer in session.channels():
+                reset(writer)
+            self.leave(session)
 
     def _may_run(self, session: Session) -> bool:
         busy = self._pace.waiting and self._speaker is not session
@@ -135,7 +145,7 @@ class Bus:
         if not session.overlap and (due or session.unread):
             self._interrupt(session, message.number)
         # in overlap mode replies queue up and no message takes them back
-        self._firmware.talk = "stream" if session.overlap else "bus"
+        self._firmware.speak("stream" if session.overlap else "bus")
         self._speaker = session
         session.replying_to = message.number
         self._pace.receive(message.data)

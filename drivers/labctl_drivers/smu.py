@@ -174,10 +174,9 @@ class SourceMeasureUnit:
 
         Raises WrongInstrument, InstrumentRefused and the link's errors.
         """
-        self._link.probe = scpi.IDENTITY_PROBE
-        self._identity = None
-        await self._link.open(self)
         async with self._link.turn:
+            self._link.probe = scpi.IDENTITY_PROBE
+            self._identity = None
             identity = await self._identify()
             await self._check_language()
             output_was_on = await self._output_is_on()

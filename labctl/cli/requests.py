@@ -29,6 +29,7 @@ def make_request(
     transcript: Path | None,
     yes: bool,
     keys: bool = True,
+    capture: Path | None = None,
 ) -> RunRequest:
     """What is to be run, from what was named; a bench in memory has its twin's settings.
 
@@ -62,6 +63,7 @@ def make_request(
         transcript=transcript,
         yes=yes,
         keys=keys,
+        capture=capture,
     )
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+
+from labctl_drivers.vocabulary import DRIVEN, Mode
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Facts:
     switches channel 1 off, `says_off` is what it would answer about it. `sets`: whether a line
     changes a setting, other than switching off; `settings`: how many such lines open and apply
     send at the least. `never`: what must not be on the wire. `about_one`: what is in lines about
-    channel 1 and in none about channel 2.
+    channel 1 and in none about channel 2. `voltage_V` and `current` (a part of it) are how far off
+    a reading of an instrument without errors may be.
     """
 
     model: str
@@ -27,6 +29,9 @@ class Facts:
     settings: int
     channels: int = 1
     about_one: tuple[bytes, ...] = ()
+    modes: frozenset[Mode] = DRIVEN
+    voltage_V: float = 4e-3
+    current: float = 2e-3
 
 
 def _scpi_sets(line: bytes) -> bool:
@@ -79,4 +84,4 @@ FACTS = {
         about_one=(b":OUTP1", b":SOUR1", b":SENS1", b"(@1)"),
     ),
 }
-DRIVERS = sorted(found.name for found in entry_points(group="labctl.drivers"))
+DRIVERS = sorted(FACTS)

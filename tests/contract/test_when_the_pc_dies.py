@@ -3,8 +3,7 @@
 import asyncio
 
 import pytest
-from drivers_under_test import DRIVERS
-from test_drivers import GUARD, SETPOINTS, Battery, bench
+from test_drivers import GUARD, POSSIBLE, SETPOINTS, Battery, bench
 
 from labctl_drivers.vocabulary import Setpoint
 
@@ -34,8 +33,7 @@ def where_it_ends_V(setpoint: Setpoint) -> float:
     return GUARD.high_V if setpoint.current_A > 0 else GUARD.low_V
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("name", SETPOINTS)
+@pytest.mark.parametrize(("driver", "name"), POSSIBLE)
 async def test_the_cell_s_limits_hold_for_ten_hours(driver: str, name: str) -> None:
     setpoint = SETPOINTS[name]
     end_V = where_it_ends_V(setpoint)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 
 from labctl_drivers.vocabulary import DRIVEN, Mode
 
@@ -84,4 +85,6 @@ FACTS = {
         about_one=(b":OUTP1", b":SOUR1", b":SENS1", b"(@1)"),
     ),
 }
-DRIVERS = sorted(FACTS)
+SIMULATED = {found.name for found in entry_points(group="labctl.simulators")}
+DRIVERS = sorted(FACTS.keys() & SIMULATED)
+"""Those whose instrument is simulated; that all are is a test of its own."""

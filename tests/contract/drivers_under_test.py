@@ -85,7 +85,7 @@ FACTS = {
         settings=10,
         channels=2,
         about_one=(b":OUTP1", b":SOUR1", b":SENS1", b"(@1)"),
-        band_V=11e-3,
+        band_V=16e-3,
     ),
 }
 SIMULATED = {found.name for found in entry_points(group="labctl.simulators")}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from labctl_drivers import scpi
 from labctl_drivers.errors import InvalidReading, OutputLost
 from labctl_drivers.scpi import nr3
-from labctl_drivers.smu import RESOLUTION, Expected, Measured
+from labctl_drivers.smu_dialect import RESOLUTION, Expected, Measured
 from labctl_drivers.smu_regulation import Function, Program
 from labctl_drivers.smu_scpi import OTHER, ScpiCommands, change, on_off
 

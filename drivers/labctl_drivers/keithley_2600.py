@@ -25,7 +25,8 @@ from labctl_drivers import scpi, tsp
 from labctl_drivers.errors import BadReply, InvalidReading, LinkTimeout, OutputLost
 from labctl_drivers.keithley_2600_models import SERIES_2600
 from labctl_drivers.link import Link
-from labctl_drivers.smu import RESOLUTION, TIMEOUT_S, Expected, Measured, SourceMeasureUnit
+from labctl_drivers.smu import TIMEOUT_S, SourceMeasureUnit
+from labctl_drivers.smu_dialect import RESOLUTION, Expected, Measured
 from labctl_drivers.smu_regulation import Function, Program
 from labctl_drivers.tsp import nr3
 

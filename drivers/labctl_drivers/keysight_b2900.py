@@ -21,7 +21,8 @@ from labctl_drivers.errors import InvalidReading, OutputLost
 from labctl_drivers.keysight_b2900_models import SERIES_B2900
 from labctl_drivers.link import Link
 from labctl_drivers.scpi import nr3
-from labctl_drivers.smu import RESOLUTION, Expected, Measured, SourceMeasureUnit
+from labctl_drivers.smu import SourceMeasureUnit
+from labctl_drivers.smu_dialect import RESOLUTION, Expected, Measured
 from labctl_drivers.smu_regulation import Function, Program
 from labctl_drivers.smu_scpi import OTHER, ScpiCommands, change, on_off
 

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from labctl_protocols.plan import MAIN
+from labctl_simulators.faults import Fault
 
 IN_MEMORY = "sim"
 """The resource of an instrument that is simulated inside this process."""
 DEFAULT_DRIVER = "keithley-2450"
 DEFAULT_PORT = 5025
+HISLIP_PORT = 4880
+Serve = Literal["tcp", "pty", "hislip"]
 DEFAULT_PREFIX = "lab"
 INSTRUMENT_PARAMETERS = ("instrument_error", "frozen_at_h", "set_deviation")
 """What a twin's parameters say to the instrument; every other name goes to the cell model."""
@@ -39,16 +42,18 @@ class Simulate:
 
     `shares` names the instrument whose cell this one hangs on, `terminal` which pair of that
     cell's terminals it holds. `port` and `bin_port` (of a cycler) None are the instrument's own.
+    `faults` are those of its wire, by kind.
     """
 
     model: str | None = None
     cell: str | None = None
-    serve: Literal["tcp", "pty"] = "tcp"
+    serve: Serve = "tcp"
     port: int | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     seed: int | None = None
     terminal: str = MAIN
     shares: str | None = None
+    faults: Mapping[str, Fault] = field(default_factory=dict)
     bin_port: int | None = None
 
 

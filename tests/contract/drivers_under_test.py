@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
+from labctl_drivers.vocabulary import DRIVEN, Mode
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -14,7 +16,9 @@ class Facts:
     switches channel 1 off, `says_off` is what it would answer about it. `sets`: whether a line
     changes a setting, other than switching off; `settings`: how many such lines open and apply
     send at the least. `never`: what must not be on the wire. `about_one`: what is in lines about
-    channel 1 and in none about channel 2.
+    channel 1 and in none about channel 2. `voltage_V` and `current` (a part of it) are how far off
+    a reading of an instrument without errors may be; `band_V`: how far beyond a step's own voltage
+    it may drive by itself, the source's error on the range that holds any cell.
     """
 
     model: str
@@ -27,6 +31,10 @@ class Facts:
     settings: int
     channels: int = 1
     about_one: tuple[bytes, ...] = ()
+    modes: frozenset[Mode] = DRIVEN
+    voltage_V: float = 4e-3
+    current: float = 2e-3
+    band_V: float = 6e-3
 
 
 def _scpi_sets(line: bytes) -> bool:
@@ -77,6 +85,9 @@ FACTS = {
         settings=10,
         channels=2,
         about_one=(b":OUTP1", b":SOUR1", b":SENS1", b"(@1)"),
+        band_V=16e-3,
     ),
 }
-DRIVERS = sorted(found.name for found in entry_points(group="labctl.drivers"))
+SIMULATED = {found.name for found in entry_points(group="labctl.simulators")}
+DRIVERS = sorted(FACTS.keys() & SIMULATED)
+"""Those whose instrument is simulated; that all are is a test of its own."""

@@ -59,11 +59,11 @@ def test_where_nothing_would_hold_them_the_checker_asks(
 ) -> None:
     bench = f"bench: b\ninstruments: {{i: {{driver: {driver}, resource: sim}}}}\n"
     (tmp_path / "bench.yaml").write_text(bench + "channels: {A1: {instrument: i}}\n")
-    words = ["check", f"{name}.yaml", "--cell", "cell.yaml", "--bench", "bench.yaml"]
-    pc_dies.write_protocols(tmp_path)
+    words = ["check", f"{driver}-{name}.yaml", "--cell", "cell.yaml", "--bench", "bench.yaml"]
+    pc_dies.write_protocol(tmp_path, driver, name)
     lines = refused(labctl(*words, "--channel", "A1", cwd=tmp_path), 2)
     assert any("if the PC dies" in line and "allow_unguarded: true" in line for line in lines)
-    pc_dies.write_protocols(tmp_path, "allow_unguarded: true\n")
+    pc_dies.write_protocol(tmp_path, driver, name, "allow_unguarded: true\n")
     done = labctl(*words, "--channel", "A1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "nothing holds the cell's limits if the PC dies" in done.stdout + done.stderr

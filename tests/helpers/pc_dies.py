@@ -22,12 +22,12 @@ from labctl_drivers.vocabulary import Mode, Ratings
 HOURS = 10.0
 LIMITS_V = (-0.5, 1.5)
 LIMIT_A = 2.5e-3
-SPEED = 5.0
+SPEED = 4.0
 ENOUGH_READINGS = 3
 PROTOCOL = """\
 name: {name}
 cell: {{kind: half, metal: Na}}
-{top}limits: {{voltage: -0.5 V .. 1.5 V, current: 2.5 mA}}
+{top}limits: {{voltage: -0.5 V .. 1.5 V, current: {limit_mA:g} mA}}
 record: every 1 s
 steps:
   - {step}
@@ -44,16 +44,16 @@ class Step(NamedTuple):
 
 
 STEPS = {
-    "strip": Step("strip: 1 mA/cm2 until 5 mAh/cm2", "current", 1e-3, 5e-3),
-    "plate": Step("plate: 1 mA/cm2 until 0.1 mAh/cm2", "current", 1e-3, 0.1e-3),
+    "strip": Step("strip: 0.4 mA/cm2 until 5 mAh/cm2", "current", 0.4e-3, 5e-3),
+    "plate": Step("plate: 0.4 mA/cm2 until 0.04 mAh/cm2", "current", 0.4e-3, 0.04e-3),
     "CC-CV": Step(
-        "strip: 1 mA/cm2 until 0.5 V or 1 h then hold until 0.1 uA or 10 min", "current", 1e-3
+        "strip: 0.4 mA/cm2 until 0.5 V or 1 h then hold until 0.1 uA or 10 min", "current", 0.4e-3
     ),
     "hold": Step("hold: 20 mV until 0.1 uA or 15 min", "voltage", LIMIT_A),
-    "sweep": Step("sweep: {from: 0 V, to: [1 V, 0 V], rate: 2 mV/s}", "sweep", LIMIT_A),
+    "sweep": Step("sweep: {from: 0 V, to: [60 mV, -60 mV, 0 V], rate: 0.2 mV/s, cycles: 2}", "sweep", LIMIT_A),
     "rest": Step("rest: 1 h", "rest", 0.0),
 }
-"""The cell has 0.1 mAh to strip: `strip` runs into the limit, `CC-CV` into its hold."""
+"""The cell has 0.04 mAh to strip: `strip` runs into the limit, `CC-CV` into its hold."""
 
 
 def ratings_of(driver: str) -> Ratings:
@@ -79,22 +79,22 @@ UNGUARDED = [
 GUARDED = [place for place in CAN if place not in UNGUARDED]
 
 
-def write_protocols(folder: Path, top: str = "") -> None:
-    """The steps' protocols and the cell; `top` stands at the top of each."""
-    for name, step in STEPS.items():
-        text = PROTOCOL.format(name=name, step=step.text, top=top)
-        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+def write_protocol(folder: Path, driver: str, name: str, top: str = "") -> str:
+    """One step as a protocol, and the cell beside it; gives its file. `top` stands at the top."""
+    limit_mA = 1e3 * min(LIMIT_A, ratings_of(driver).max_current_A)
+    text = PROTOCOL.format(name=name, step=STEPS[name].text, top=top, limit_mA=limit_mA)
+    (folder / f"{driver}-{name}.yaml").write_text(text, encoding="utf-8")
     (folder / "cell.yaml").write_text(CELL, encoding="utf-8")
+    return f"{driver}-{name}.yaml"
 
 
 def ten_hours_alone(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """By driver and step: what its cell was exposed to, from before the step until long after."""
-    write_protocols(folder)
     names = {place: f"{place[0]}-{place[1]}" for place in GUARDED}
     drivers = {name: driver for (driver, _), name in names.items()}
     runs = [
-        {"channel": name, "cell": "cell.yaml", "protocol": f"{step}.yaml"}
-        for (_, step), name in names.items()
+        {"channel": name, "cell": "cell.yaml", "protocol": write_protocol(folder, *place)}
+        for place, name in names.items()
     ]
     batch = {"bench": "bench.yaml", "runs": runs}
     (folder / "batch.yaml").write_text(json.dumps(batch), encoding="utf-8")
@@ -114,10 +114,10 @@ def ten_hours_alone(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 def _wait_until_all_drive(data: Path, process: "subprocess.Popen[str]") -> None:
     """Every run has a few readings of its step and has not ended."""
-    end = time.monotonic() + 90.0
+    end = time.monotonic() + 30.0
     seen: Mapping[str, int] = {}
     while len(seen) < len(GUARDED) or min(seen.values()) < ENOUGH_READINGS:
-        assert time.monotonic() < end, seen
+        assert time.monotonic() < end, (seen, process.kill(), process.communicate())
         assert process.poll() is None, process.communicate()
         time.sleep(0.3)
         seen = {run.name: _readings_in(run) for run in list_runs(data)}
@@ -128,7 +128,7 @@ def _readings_in(run: Path) -> int:
     try:
         with Reader(run) as reader:
             closing = reader.closing()
-            assert closing is None, closing
+            assert closing is None, (run.name, closing)
             return sum(1 for _ in reader.readings())
     except JournalError:
         return 0

@@ -29,7 +29,7 @@ metal: Na
 collector: Cu
 area: 1 cm2
 limits: {voltage: -0.6 V .. 3.1 V, current: 20 mA}
-history: {pre_plated: 0.1 mAh}
+history: {pre_plated: 0.04 mAh}
 """
 STEP_S = 60.0
 """Between two looks of the instrument's clock, where nobody talks to it."""

@@ -65,7 +65,7 @@ DONE_MS = {"squareWave": 55, "differentialPulse": 65}
 
 SECTIONS: dict[str, list[Row]] = {
     "Identity": [
-        Row(say("getVersion"), {"version": "FW0.1.0"}),
+        Row(say("getVersion"), {"version": "FW0.1.0-sim"}),
         Row(say("getVariant"), {"variant": "10V_microAmpV0.2"}, (), {"model": "10V_microAmpV0.2"}),
         Row(say("getHardwareVersion"), {"version": "V0.2"}),
         *both("DeviceId", "deviceId", 12),

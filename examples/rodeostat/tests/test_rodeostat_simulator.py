@@ -92,7 +92,7 @@ def test_what_is_no_object_cannot_be_parsed(line):
     device = make()
     (reply,) = said(device, line + b"\n", 0.0)
     assert reply == {"success": False, "message": "unable to parse json", "response": {}}
-    assert answer(device, "getVersion")["version"] == "FW0.1.0"
+    assert answer(device, "getVersion")["version"] == "FW0.1.0-sim"
 
 
 def test_a_line_longer_than_the_buffer_is_lost_and_the_next_is_heard():
@@ -100,7 +100,7 @@ def test_a_line_longer_than_the_buffer_is_lost_and_the_next_is_heard():
     assert said(device, b"x" * 5000, 0.0) == []
     (reply,) = said(device, b'{"command":"getVolt"}\n', 0.0)
     assert reply["message"] == "unable to parse json"
-    assert answer(device, "getVersion")["version"] == "FW0.1.0"
+    assert answer(device, "getVersion")["version"] == "FW0.1.0-sim"
 
 
 @pytest.mark.parametrize(

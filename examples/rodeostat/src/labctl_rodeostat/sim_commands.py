@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Reply = dict[str, Any]
 Request = Mapping[str, Any]
 Do = Callable[["Rodeostat", Request], Reply]
-VERSION = "FW0.1.0"
+VERSION = "FW0.1.0-sim"
 MUX_CHANNELS = 7
 NO_MUX = "multiplexer hardware not supported"
 

@@ -8,8 +8,10 @@ from labctl.bench.settings import load_driver
 
 if TYPE_CHECKING:
     from labctl.twin import Twin
+    from labctl_drivers.auxiliary import Auxiliary
     from labctl_drivers.channel import Channel
     from labctl_drivers.link import Link, Transcript, Transport
+    from labctl_simulators.ports import Firmware
 
 
 def make_channel(
@@ -36,7 +38,10 @@ def make_channel(
         link = links.get(instrument.name)
         if link is None:
             told = None if transcript is None else writing_to(transcript)
-            link = Link(_transport(instrument, twin, speed), transcript=told)
+            link = Link(
+                _transport(instrument, None if twin is None else twin.firmware, speed),
+                transcript=told,
+            )
             links[instrument.name] = link
         channel: Channel = driver(
             link,
@@ -49,11 +54,36 @@ def make_channel(
     return channel
 
 
-def _transport(instrument: Instrument, twin: "Twin | None", speed: float) -> "Transport":
+def make_auxiliary(
+    bench: Bench, name: str, *, firmware: "Firmware | None" = None, speed: float = 1.0
+) -> "Auxiliary":
+    """The driver of an auxiliary instrument, for all of its channels that the bench names, on the
+    link that its resource asks for or on its twin in memory.
+
+    Raises BenchError for what is not installed or what the driver does not take.
+    """
+    from labctl_drivers.link import Link
+
+    instrument = bench.instruments[name]
+    named = [each.channel for each in bench.auxiliaries.values() if each.instrument == name]
+    try:
+        driver = load_driver(instrument.driver)
+        auxiliary: Auxiliary = driver(
+            Link(_transport(instrument, firmware, speed)),
+            channels=sorted(named),
+            serial=instrument.serial,
+            **instrument.driver_settings,
+        )
+    except (ImportError, ValueError) as error:
+        raise BenchError(f"instrument {instrument.name}: {error}") from error
+    return auxiliary
+
+
+def _transport(instrument: Instrument, firmware: "Firmware | None", speed: float) -> "Transport":
     from labctl_drivers.link import MemoryTransport, make_transport
 
-    if twin is not None:
-        return MemoryTransport(twin.firmware)
+    if firmware is not None:
+        return MemoryTransport(firmware)
     of_driver = getattr(load_driver(instrument.driver), "LINK_SETTINGS", {})
     settings: dict[str, Any] = {**of_driver, **instrument.link_settings}
     return make_transport(instrument.resource, speed=speed, **settings)

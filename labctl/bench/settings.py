@@ -31,6 +31,12 @@ def load_driver(name: str) -> Callable[..., Any]:
 
 
 @cache
+def is_auxiliary(name: str) -> bool:
+    """Whether a driver of this name is of an auxiliary: what holds no cell. Raises ImportError."""
+    return getattr(load_driver(name), "PORT", "channel") == "auxiliary"
+
+
+@cache
 def driver_settings(name: str) -> Mapping[str, Setting]:
     """The settings of a driver of this name. Raises ImportError."""
     return settings_of(load_driver(name))

@@ -155,7 +155,7 @@ class Espec:
         try:
             answer = await self._link.timed_query(self._line(line), TIMEOUT_S)
         finally:
-            self._free_s = self._link.deadline(self._gap_s)
+            self._free_s = loop.time() + self._gap_s
         reply = self._text(answer)
         if reply.startswith("NA:"):
             raise InstrumentRefused(0, reply, line)

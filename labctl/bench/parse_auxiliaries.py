@@ -1,4 +1,4 @@
-"""`auxiliaries` of a bench file: temperatures beside the cells, named for `aux.<name>` and `set`."""
+"""`auxiliaries` of a bench file: temperatures beside the cells, for `aux.<name>` and `set`."""
 
 import re
 from collections.abc import Mapping

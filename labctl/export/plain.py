@@ -22,6 +22,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "discharged_mAh": ("Discharged", "mAh"),
     "charged_mAh_cm2": ("Charged", "mAh/cm2"),
     "discharged_mAh_cm2": ("Discharged", "mAh/cm2"),
+    "temperature_degC": ("Temperature", "degC"),
     "cycle": ("Cycle", ""),
     "step": ("Step", ""),
     "step_type": ("Step type", ""),

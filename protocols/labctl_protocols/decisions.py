@@ -78,7 +78,26 @@ class Revision:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
-Heard = Reading | Applied | Safed | Unsafe | Stopping | Operator | Revision | Waited
+@dataclass(frozen=True, slots=True)
+class AuxRead:
+    """Auxiliaries were read: their values (K) by name, None where nothing could be measured."""
+
+    time_s: float
+    values: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AuxSet:
+    """An auxiliary has taken a set value; `value` is the one read back (K)."""
+
+    time_s: float
+    name: str
+    value: float
+
+
+Heard = (
+    Reading | Applied | Safed | Unsafe | Stopping | Operator | Revision | Waited | AuxRead | AuxSet
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +116,15 @@ class Safe:
     terminal: str | None = None
 
 
-Command = Apply | Safe
+@dataclass(frozen=True, slots=True)
+class SetAux:
+    """Command: set this auxiliary to this value (K)."""
+
+    name: str
+    value: float
+
+
+Command = Apply | Safe | SetAux
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +152,7 @@ class Row:
     current_range_A: float
     quality: str
     terminal: str = MAIN
+    temperature_K: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +160,7 @@ class Event:
     """Something decided or noticed, for the journal and its followers; `data` is plain JSON.
 
     Kinds: run_started step_started step_resumed step_ended group_entered group_left half cycle
-    mark ask limit detector fault operator revision note output run_ended.
+    mark ask set auxiliaries limit detector fault operator revision note output run_ended.
     """
 
     t_s: float

@@ -294,6 +294,8 @@ class Plan:
     role's electrodes, positive first; `detectors` every detector's policy. `preplated_Ah` is metal
     that lies on the collector from the start: in half cells `deposit` begins with it; in full cells
     it is a part of `inventory_Ah` only, for no discharge there says that the collector is bare.
+    `auxiliaries` are those that have to be there: what the protocol sets or asks for, and
+    `temperature`, the one that measures the cell.
     """
 
     name: str
@@ -315,3 +317,5 @@ class Plan:
     terminals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     detectors: Mapping[str, Policy] = field(default_factory=dict)
     preplated_Ah: float = 0.0
+    auxiliaries: tuple[str, ...] = ()
+    temperature: str | None = None

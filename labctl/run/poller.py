@@ -1,0 +1,149 @@
+"""Auxiliary instruments of a bench: each is read by a task of its own, for all runs that listen.
+
+Nothing here can hold up or end a run: what cannot be read is told as unknown, and the run's engine
+says what that means.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+from labctl_drivers.auxiliary import Auxiliary, Temperature
+from labctl_drivers.errors import InstrumentError, WrongInstrument
+from labctl_drivers.vocabulary import Identity
+from labctl_protocols.decisions import AuxRead
+
+Listener = Callable[[AuxRead], None]
+
+
+class Poller:
+    """Reads and sets one auxiliary instrument; `channels` are its auxiliaries' names and channels.
+
+    One exchange at a time; after a fault the instrument is opened anew before the next one.
+    """
+
+    def __init__(self, auxiliary: Auxiliary, channels: Mapping[str, int]) -> None:
+        self.channels = dict(channels)
+        self._auxiliary = auxiliary
+        self._listeners: list[Listener] = []
+        self._turn = asyncio.Lock()
+        self._identity: Identity | None = None
+        self._is_open = False
+        self._holds = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def open(self) -> Identity:
+        """Connect and identify; another instrument than before is refused. Raises InstrumentError."""
+        async with self._turn:
+            return await self._opened()
+
+    @contextlib.contextmanager
+    def heard_by(self, listener: Listener) -> Iterator[None]:
+        """While inside, whatever is read is told to the listener, who must not raise."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """While inside, nothing is read: for a run in virtual time whose clock stands still."""
+        self._holds += 1
+        self._stop_timer()
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            if not self._holds and self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While inside, the instrument is read again and again."""
+        task = asyncio.create_task(self._run(), name="auxiliary")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def read(self) -> None:
+        """Read once, and tell everybody; a fault is told as values that are unknown."""
+        try:
+            async with self._turn:
+                await self._opened()
+                scanned = await self._auxiliary.read()
+        except Exception:
+            # also a bug in a driver of somebody else's: it must not end what it only watches
+            self._is_open = False
+            self._tell({})
+        else:
+            self._tell(
+                {
+                    channel: found
+                    for channel, found in scanned.items()
+                    if isinstance(found, Temperature)
+                }
+            )
+
+    async def set_temperature(self, name: str, temperature_K: float) -> float:
+        """Set an auxiliary, and give what was read back, K. Raises InstrumentError."""
+        async with self._turn:
+            await self._opened()
+            try:
+                return await self._auxiliary.set_temperature(self.channels[name], temperature_K)
+            except InstrumentError:
+                self._is_open = False
+                raise
+
+    async def close(self) -> None:
+        """Give the link back; the instrument goes on as it is."""
+        self._is_open = False
+        await self._auxiliary.close()
+
+    async def _opened(self) -> Identity:
+        if self._is_open and self._identity is not None:
+            return self._identity
+        found = await self._auxiliary.open()
+        if self._identity is not None and found != self._identity:
+            raise WrongInstrument(f"{found} answers where {self._identity} did")
+        self._identity, self._is_open = found, True
+        return found
+
+    def _tell(self, found: Mapping[int, Temperature]) -> None:
+        now = asyncio.get_running_loop().time()
+        values = {
+            name: found[channel].temperature_K if channel in found else None
+            for name, channel in self.channels.items()
+        }
+        told = AuxRead(min((each.time_s for each in found.values()), default=now), values)
+        for listener in self._listeners:
+            listener(told)
+
+    async def _run(self) -> None:
+        while True:
+            await self._pause()
+            await self.read()
+
+    async def _pause(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        if not self._holds:
+            self._timer = loop.call_later(self._auxiliary.every_s, self._wake, self._waiter)
+        try:
+            await self._waiter
+        finally:
+            self._stop_timer()
+            self._waiter = None
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @staticmethod
+    def _wake(waiter: "asyncio.Future[None]") -> None:
+        if not waiter.done():
+            waiter.set_result(None)

@@ -1,7 +1,7 @@
 """Simulated twins of a bench's instruments: a firmware on its wire, a cell on its terminals."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from inspect import signature
@@ -54,6 +54,19 @@ class Held:
     role: str = MAIN
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a cell hangs: the instrument and its channel at each role of its terminals.
+
+    `parameters` is what a twin's parameters say; each instrument draws its errors from `seed`.
+    """
+
+    cell: SimulatedCell
+    places: Mapping[str, tuple[Instrument, int]]
+    parameters: Mapping[str, float]
+    seed: int = 0
+
+
 def make_twin(
     instrument: Instrument,
     cell: "CellRecord | None",
@@ -94,24 +107,46 @@ def make_twins(
     made = make_cell(
         instruments[MAIN], cell, model=model, parameters=parameters, seed=seed, now=now
     )
+    places = {
+        role: (instrument, (channels or {}).get(role, 1))
+        for role, instrument in instruments.items()
+    }
+    return connect([Placed(made, places, parameters or {}, seed)])[0]
+
+
+def connect(cells: Sequence[Placed]) -> list[dict[str, Twin]]:
+    """The twins of all instruments at which the cells are, for each cell by role.
+
+    Cells and roles at channels of one instrument have one firmware; what a cell's parameters say
+    to its instrument, the first cell at it says. Raises BenchError.
+    """
     held: dict[str, dict[int, Held]] = {}
-    for role, instrument in instruments.items():
-        places = held.setdefault(instrument.name, {})
-        channel = (channels or {}).get(role, 1)
-        if channel in places:
-            raise BenchError(
-                f"instrument {instrument.name}: channel {channel} is at {places[channel].role!r} "
-                f"and cannot be at {role!r} as well"
-            )
-        places[channel] = Held(made, role)
-    twins: dict[str, Twin] = {}
-    for place, instrument in enumerate({i.name: i for i in instruments.values()}.values()):
-        firmware = connect_channels(
-            held[instrument.name], instrument, parameters=parameters, seed=seed + place
-        )
-        for each in held[instrument.name].values():
-            twins[each.role] = Twin(firmware, made.cell, made.model)
-    return {role: twins[role] for role in instruments}
+    asked: dict[str, tuple[Instrument, Mapping[str, float], int]] = {}
+    for placed in cells:
+        new: list[str] = []
+        for role, (instrument, channel) in placed.places.items():
+            name = instrument.name
+            if name not in asked:
+                new.append(name)
+                asked[name] = instrument, placed.parameters, placed.seed + new.index(name)
+            others = held.setdefault(name, {})
+            if channel in others:
+                raise BenchError(
+                    f"instrument {name}: channel {channel} is at {others[channel].role!r} "
+                    f"and cannot be at {role!r} as well"
+                )
+            others[channel] = Held(placed.cell, role)
+    firmware = {
+        name: connect_channels(held[name], instrument, parameters=parameters, seed=seed)
+        for name, (instrument, parameters, seed) in asked.items()
+    }
+    return [
+        {
+            role: Twin(firmware[instrument.name], placed.cell.cell, placed.cell.model)
+            for role, (instrument, _) in placed.places.items()
+        }
+        for placed in cells
+    ]
 
 
 def make_cell(

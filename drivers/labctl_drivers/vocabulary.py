@@ -10,7 +10,7 @@ from typing import Literal
 Mode = Literal["rest", "current", "voltage", "sweep"]
 Regulation = Literal["current", "voltage", "unknown"]
 Bounded = Literal["voltage", "current", "charge", "time"]
-Ability = Literal["impedance", "sweep"]
+Ability = Literal["impedance"]
 
 DRIVEN: frozenset[Mode] = frozenset({"rest", "current", "voltage"})
 """What any source-measure unit does."""
@@ -38,7 +38,7 @@ class Setpoint:
     `stop_voltage_V` is the voltage at which the step will end, None when it ends on something
     else; with `hold_at_stop` the instrument holds that voltage once reached (CC-CV).
     `voltage`: hold `stop_voltage_V`, with |current| up to `current_A`. `sweep`: step through the
-    voltages of `sweep`, with |current| up to `current_A`; only for instruments with that ability.
+    voltages of `sweep`, with |current| up to `current_A`; only for instruments with that mode.
     """
 
     mode: Mode

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.bench.model import Bench, BenchError, Instrument
 from labctl.bench.settings import load_driver
+from labctl_protocols.context import Auxiliaries
 
 if TYPE_CHECKING:
     from labctl.twin import Twin
@@ -52,6 +53,18 @@ def make_channel(
     except (ImportError, ValueError) as error:
         raise BenchError(f"instrument {instrument.name}: {error}") from error
     return channel
+
+
+def auxiliaries_of(bench: Bench, channel: str) -> Auxiliaries:
+    """What the bench has beside the cell at a channel. Raises BenchError."""
+    settable: dict[str, bool] = {}
+    for name, auxiliary in bench.auxiliaries.items():
+        instrument = bench.instruments[auxiliary.instrument]
+        try:
+            settable[name] = bool(load_driver(instrument.driver).SETTABLE)
+        except ImportError as error:
+            raise BenchError(f"instrument {instrument.name}: {error}") from error
+    return Auxiliaries(settable, bench.channels[channel].temperature)
 
 
 def make_auxiliary(

@@ -27,6 +27,7 @@ command shows the traceback of an error. Exit codes: 0 completed, 2 bad input,
 
 COMMANDS = {
     "run": ("labctl.cli.run:run", "Run a protocol on a cell, with live progress."),
+    "batch": ("labctl.cli.batch:batch", "Run protocols on many cells of one bench at once."),
     "check": ("labctl.cli.check:check", "Check a protocol without running it."),
     "explain": ("labctl.cli.check:explain", "Show the expanded steps with resolved A, V and h."),
     "stop": ("labctl.cli.control:stop", "End a running run, its output off and read back."),

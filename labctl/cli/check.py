@@ -47,6 +47,7 @@ def check(
         labctl check na-cu-reservoir-ce --cell na-cu-half -p j="1 mA/cm2"
         labctl check my-protocol.yaml --cell my-cell.yaml --bench bench.yaml --channel A1
     """
+    from labctl.bench.opening import auxiliaries_of
     from labctl_protocols import checker
     from labctl_protocols.files import load_protocol
 
@@ -58,7 +59,14 @@ def check(
     parameters = named_values(p, "-p")
     ratings = ratings_of(described, channels["main"])
     others = ratings_beside_main(described, channels)
-    plan, notes = checker.check(load_protocol(protocol), record, ratings, parameters, others=others)
+    plan, notes = checker.check(
+        load_protocol(protocol),
+        record,
+        ratings,
+        parameters,
+        others=others,
+        auxiliaries=auxiliaries_of(described, channels["main"]),
+    )
     print_lines(notes)
     unbounded = sorted({"charge", "time"} - ratings.bounds)
     if plan is not None and unbounded:
@@ -86,6 +94,7 @@ def explain(
         labctl explain na-cu-reservoir-ce --cell na-cu-half
         labctl explain na-cu-reservoir-ce --cell na-cu-half -p portions=3 --json
     """
+    from labctl.bench.opening import auxiliaries_of
     from labctl.show.explain import explain_document, explain_lines
     from labctl_protocols.checker import bind
     from labctl_protocols.files import load_protocol
@@ -97,6 +106,7 @@ def explain(
         ratings_of(described, channels["main"]),
         named_values(p, "-p"),
         others=ratings_beside_main(described, channels),
+        auxiliaries=auxiliaries_of(described, channels["main"]),
     )
     document = explain_document(plan)
     if json:

@@ -22,6 +22,7 @@ DataFormat = Literal[
     "cycles-csv",
     "pulses-csv",
     "dqdv-csv",
+    "impedance-csv",
 ]
 ProtocolFormat = Literal["unicycler", "neware", "biologic", "pybamm"]
 PROTOCOL_FORMATS = ("unicycler", "neware", "biologic", "pybamm")
@@ -49,7 +50,8 @@ def export(
     `csv` is a plain table in mAh and mAh/cm2 for Excel and the like; `origin-csv` the same with
     Origin's rows of long names, units and comments; `steps-csv` and `cycles-csv` have a row for
     each step and each cycle, `pulses-csv` one for each pulse and pause (DCIR, ICI, GITT),
-    `dqdv-csv` the differential capacity of every complete cycle. A BDF file is checked as soon as
+    `dqdv-csv` the differential capacity of every complete cycle, `impedance-csv` one for each
+    frequency of each spectrum. A BDF file is checked as soon as
     it is written: what is wrong with it is told, and the exit code is 6.
 
     `unicycler`, `neware`, `biologic` and `pybamm` write the run's protocol, with its cell and
@@ -82,6 +84,7 @@ def _export_data(run: str, to: DataFormat, output: Path | None, data: Path) -> i
         "cycles-csv": exports.export_cycles_csv,
         "pulses-csv": exports.export_pulses_csv,
         "dqdv-csv": exports.export_dqdv_csv,
+        "impedance-csv": exports.export_impedance_csv,
     }
     if to in tables:
         print_lines([str(tables[to](folder, output))])

@@ -1,5 +1,6 @@
 """What commands are pointed at: cells, protocols and benches, as files or names."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,7 +79,9 @@ def ratings_of(bench: Bench, channel: str) -> "Ratings":
 
     twin = None
     if bench.is_in_memory(channel):
-        twin = make_twin(bench.instrument_of(channel), None, model="open", now=0.0)
+        # its cell does not matter here, and has parameters of its own
+        bare = replace(bench.instrument_of(channel), simulate=None)
+        twin = make_twin(bare, None, model="open", now=0.0)
     return make_channel(bench, channel, twin=twin).ratings
 
 

@@ -79,10 +79,16 @@ class LiveProgress:
 
 
 class PlainProgress:
-    """Writes a line when step, cycle or what is waited for changes, now and then, at the end."""
+    """Writes a line when step, cycle or what is waited for changes, now and then, at the end.
 
-    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    Every line begins with `begin`.
+    """
+
+    def __init__(
+        self, out: TextIO, clock: Callable[[], float] = time.monotonic, begin: str = ""
+    ) -> None:
         self._out = out
+        self._begin = begin
         self._clock = clock
         self._news = News()
         self._last: tuple[str, int, str] | None = None
@@ -101,7 +107,7 @@ class PlainProgress:
 
     def _write(self, line: str) -> None:
         self._last_s = self._clock()
-        self._out.write(line + "\n")
+        self._out.write(f"{self._begin}{line}\n")
         self._out.flush()
 
 

@@ -1,14 +1,11 @@
 """`labctl run`: a protocol on a cell, in the foreground, with live progress."""
 
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from labctl.bench import Bench, Simulate
-from labctl.cli.exits import Refused
 from labctl.cli.inputs import (
     BenchOption,
     ChannelOption,
@@ -16,7 +13,6 @@ from labctl.cli.inputs import (
     place_on_cell,
 )
 from labctl.cli.options import (
-    DEFAULT_DATA,
     JsonOption,
     Pairs,
     channels_by_role,
@@ -26,14 +22,13 @@ from labctl.cli.options import (
 )
 from labctl.cli.output import print_json, print_lines
 from labctl.cli.progress import shown_progress
+from labctl.cli.requests import make_request
 from labctl.cli.runs import group_lines
-from labctl.run.request import RunRequest, RunResult, Speed
+from labctl.run.request import RunResult
 from labctl.show.values import figure, number, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from labctl_protocols.cell_record import CellRecord
 
 
 def run(
@@ -84,7 +79,7 @@ def run(
     """
     from labctl.run.conduct import conduct
 
-    request = _request(
+    request = make_request(
         protocol,
         place_on_cell(bench, channels_by_role(channel), cell),
         parameters=named_values(p, "-p"),
@@ -109,68 +104,6 @@ def run(
     return result.exit_code
 
 
-def _request(
-    protocol: str,
-    place: "tuple[Bench, CellRecord, dict[str, str]]",
-    *,
-    parameters: "Mapping[str, str]",
-    data: Path | None,
-    mqtt_url: str | None,
-    speed: "float | str | None",
-    model: str | None,
-    model_parameters: "Mapping[str, float]",
-    seed: int | None,
-    transcript: Path | None,
-    yes: bool,
-) -> RunRequest:
-    from labctl_protocols.files import load_protocol
-
-    bench, record, chosen = place
-    block = bench.instrument_of(chosen["main"]).simulate or Simulate()
-    if bench.is_in_memory(chosen["main"]):
-        model = model or block.model
-        model_parameters = {**block.parameters, **model_parameters}
-        seed = seed if seed is not None else block.seed
-    elif model is not None or model_parameters or seed is not None:
-        raise Refused(
-            f"--model, -m and --seed are for benches in memory; {chosen['main']} is at "
-            f"{bench.resource_of(chosen['main'])} (a simulated one takes them in `labctl simulate`)"
-        )
-    return RunRequest(
-        protocol=load_protocol(protocol),
-        cell=record,
-        bench=bench,
-        channels=chosen,
-        parameters=parameters,
-        data=data or _default_data(bench),
-        mqtt_url=_checked_url(mqtt_url),
-        speed=cast("Speed | None", speed),
-        model=model,
-        model_parameters=model_parameters,
-        seed=seed or 0,
-        transcript=transcript,
-        yes=yes,
-    )
-
-
-def _default_data(bench: Bench) -> Path:
-    """LABCTL_DATA, else the bench's own folder, else `data` here."""
-    given = os.environ.get("LABCTL_DATA")
-    return Path(given) if given else bench.data or DEFAULT_DATA
-
-
-def _checked_url(url: str | None) -> str | None:
-    if url is None:
-        return None
-    from labctl.mqtt import BadSettings, parse_url
-
-    try:
-        parse_url(url)
-    except BadSettings as error:
-        raise Refused(f"--mqtt: {error}") from error
-    return url
-
-
 def result_json(result: RunResult) -> dict[str, object]:
     """The document of `labctl run --json`."""
     return {
@@ -191,11 +124,12 @@ def _result_lines(result: RunResult) -> list[str]:
         f"outcome {result.outcome}: {result.reason}",
     ]
     if result.cycles:
-        lines.append(_last_cycle(result.cycles))
+        lines.append(last_cycle(result.cycles))
     return lines + group_lines(result.groups)
 
 
-def _last_cycle(cycles: "Sequence[Mapping[str, object]]") -> str:
+def last_cycle(cycles: "Sequence[Mapping[str, object]]") -> str:
+    """How many cycles a run had, and the figures of the last."""
     last = cycles[-1]
     ce, u_ce = number(last, "ce_percent"), number(last, "u_ce_percent")
     if ce is not None:

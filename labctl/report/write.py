@@ -8,6 +8,7 @@ from labctl.export.files import file_stem, written_whole
 from labctl.report.canvas import MARK_LINE, save
 from labctl.report.differential import differential
 from labctl.report.efficiency import efficiency
+from labctl.report.impedance import impedance
 from labctl.report.inventory import inventory
 from labctl.report.nucleation import nucleation
 from labctl.report.page import page_of
@@ -23,6 +24,7 @@ FIGURES: tuple[Callable[[Record], Picture | Missing], ...] = (
     voltage_capacity,
     time_course,
     voltammogram,
+    impedance,
     nucleation,
     inventory,
     polarisation,

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from labctl import journal as journals
 from labctl import mqtt
@@ -25,7 +26,7 @@ from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
 from labctl.run.safe import safe_within_s
 from labctl.run.stops import Stops
 from labctl.run.watch import ProgressWatch, Teller
-from labctl.twin import Twin, make_twins
+from labctl.twin import Placed, Twin, connect, make_cell
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
 from labctl_drivers.link import Link
@@ -61,13 +62,79 @@ def conduct(request: RunRequest, on_progress: OnProgress | None = None) -> RunRe
     Raises ProtocolError for what the checker refuses, BenchError, InstrumentError and StorageFault
     for what cannot be opened; then nothing was driven.
     """
-    in_memory = request.bench.is_in_memory(request.channels[MAIN])
-    speed = request.speed or ("max" if in_memory else 1.0)
-    if speed == "max" and not in_memory:
-        raise BenchError("only a bench in memory (`resource: sim`) can run at --speed max")
-    broker = broker_of(request)
+    (result,) = conduct_all([request], [on_progress])
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def conduct_all(
+    requests: Sequence[RunRequest], on_progress: Sequence[OnProgress | None]
+) -> list[RunResult | BaseException]:
+    """Run many protocols at once on one bench, each with a journal of its own.
+
+    A run that cannot begin, or that fails, leaves the others alone (S8): its error stands in its
+    place. Raises BenchError for what concerns all.
+    """
+    speed = speed_of(requests)
+    brokers = [broker_of(request) for request in requests]
     with asyncio.Runner(loop_factory=lambda: new_loop(speed)) as runner:
-        return runner.run(_conduct(request, speed, broker, on_progress))
+        return runner.run(_conduct_all(requests, speed, brokers, on_progress))
+
+
+def speed_of(requests: Sequence[RunRequest]) -> Speed:
+    """The pace of all runs of a bench. Raises BenchError where they cannot have one."""
+    in_memory = {
+        request.bench.is_in_memory(channel)
+        for request in requests
+        for channel in request.channels.values()
+    }
+    if len(in_memory) > 1:
+        raise BenchError("some channels are in memory (`resource: sim`) and some are not")
+    asked = {request.speed for request in requests}
+    if len(asked) > 1:
+        raise BenchError("runs on one bench have one speed")
+    (virtual,) = in_memory
+    speed = asked.pop() or ("max" if virtual else 1.0)
+    if speed == "max" and not virtual:
+        raise BenchError("only a bench in memory (`resource: sim`) can run at --speed max")
+    return speed
+
+
+async def _conduct_all(
+    requests: Sequence[RunRequest],
+    speed: Speed,
+    brokers: Sequence[MqttSettings | None],
+    on_progress: Sequence[OnProgress | None],
+) -> list[RunResult | BaseException]:
+    stops = Stops(asyncio.get_running_loop())
+    links: dict[str, Link] = {}
+    twins = twins_of(requests)
+    with stops.heard():
+        tasks = [
+            asyncio.create_task(_conduct(request, speed, broker, show, twin, links, stops))
+            for request, broker, show, twin in zip(
+                requests, brokers, on_progress, twins, strict=True
+            )
+        ]
+        await _all_ended(tasks)
+    return [_result_of(task) for task in tasks]
+
+
+async def _all_ended(tasks: Sequence["asyncio.Task[RunResult]"]) -> None:
+    """Wait for all; being cancelled cancels them, and they are waited for none the less."""
+    while not all(task.done() for task in tasks):
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            for task in tasks:
+                task.cancel()
+
+
+def _result_of(task: "asyncio.Task[RunResult]") -> RunResult | BaseException:
+    if task.cancelled():
+        return asyncio.CancelledError("cancelled before it had begun")
+    return task.exception() or task.result()
 
 
 async def _conduct(
@@ -75,11 +142,11 @@ async def _conduct(
     speed: Speed,
     broker: MqttSettings | None,
     on_progress: OnProgress | None,
+    twins: Mapping[str, Twin],
+    links: dict[str, Link],
+    stops: Stops,
 ) -> RunResult:
-    loop = asyncio.get_running_loop()
-    twins = twins_of(request)
     factor = 1.0 if speed == "max" else speed
-    links: dict[str, Link] = {}
     channels = {
         role: make_channel(
             request.bench,
@@ -91,38 +158,37 @@ async def _conduct(
         )
         for role, name in request.channels.items()
     }
-    stops = Stops(loop)
-    with stops.heard():
-        try:
-            ready = await _open(request, channels, twins.get(MAIN), speed)
-            return await _drive(request, ready, broker, stops, on_progress)
-        finally:
-            for channel in channels.values():
-                with contextlib.suppress(Exception):
-                    # the run is over, its outputs off; a link that will not close changes neither
-                    await channel.close()
+    try:
+        ready = await _open(request, channels, twins.get(MAIN), speed)
+        return await _drive(request, ready, broker, stops, on_progress)
+    finally:
+        for channel in channels.values():
+            with contextlib.suppress(Exception):
+                # the run is over, its outputs off; a link that will not close changes neither
+                await channel.close()
 
 
-def twins_of(request: RunRequest) -> dict[str, Twin]:
-    """The simulated instruments of a bench in memory, by terminal; none of another bench."""
-    if not request.bench.is_in_memory(request.channels[MAIN]):
-        return {}
-    for role, name in request.channels.items():
-        if not request.bench.is_in_memory(name):
-            raise BenchError(f"{name} ({role}) is not in memory, as the main terminal's channel is")
-    instruments = {
-        role: request.bench.instrument_of(name) for role, name in request.channels.items()
-    }
-    return make_twins(
-        instruments,
+def twins_of(requests: Sequence[RunRequest]) -> list[dict[str, Twin]]:
+    """The simulated instruments of a bench in memory, for each run by terminal; none of another."""
+    if not requests[0].bench.is_in_memory(requests[0].channels[MAIN]):
+        return [{} for _ in requests]
+    return connect([_placed(request) for request in requests])
+
+
+def _placed(request: RunRequest) -> Placed:
+    bench = request.bench
+    cell = make_cell(
+        bench.instrument_of(request.channels[MAIN]),
         request.cell,
         model=request.model,
         parameters=request.model_parameters,
         seed=request.seed,
-        channels={
-            role: request.bench.channels[name].channel for role, name in request.channels.items()
-        },
     )
+    places = {
+        role: (bench.instrument_of(name), bench.channels[name].channel)
+        for role, name in request.channels.items()
+    }
+    return Placed(cell, places, request.model_parameters, request.seed)
 
 
 async def _open(
@@ -158,7 +224,7 @@ async def _drive(
 ) -> RunResult:
     loop = asyncio.get_running_loop()
     start_unix, begin_s = time.time(), loop.time()
-    run_id = journals.new_run_id(ready.plan.name, start_unix)
+    run_id = _free_run_id(request.data, ready.plan.name, start_unix)
     folder = request.data / run_id
     ratings = {role: channel.ratings for role, channel in ready.channels.items()}
     manifest = manifest_of(
@@ -194,16 +260,25 @@ async def _drive(
             listener(answer)
 
     amending = Amending(request.protocol, request.parameters, ready.bind)
-    control = Control(engine, amending, yes=request.yes)
+    control = Control(engine, amending, yes=request.yes, keys=request.keys)
     listeners.append(control.hear)
     run = RunLoop(engine, ready.channels, on_answer, host_speed(ready.speed))
     journal.on_fault(lambda error: _soon(loop, run.fail, error))
     stops.to(run.request_stop)
     with control.opened(run, folder):
         ended = await run.run(begin_s if real_time else None)
-    # host time may pass now: nothing is driven any more
-    result = finish(journal, run_id, ended, model, follower, progress)
+    account = None if model is None else model.result()
+    # in a thread, for other runs of the bench may still be driving
+    result = await loop.run_in_executor(
+        None, finish, journal, run_id, ended, account, follower, progress
+    )
     return replace(result, notes=[*control.notes, *result.notes])
+
+
+def _free_run_id(data: Path, protocol: str, unix_s: float) -> str:
+    while (data / (run_id := journals.new_run_id(protocol, unix_s))).exists():
+        pass
+    return run_id
 
 
 def _soon(

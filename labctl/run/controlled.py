@@ -17,11 +17,12 @@ from labctl_protocols.engine import Engine
 class Control:
     """Everything by which an operator speaks to one run, beside the signals that end it."""
 
-    def __init__(self, engine: Engine, amending: Amending, *, yes: bool) -> None:
+    def __init__(self, engine: Engine, amending: Amending, *, yes: bool, keys: bool) -> None:
         self.notes: list[str] = []
         self._engine = engine
         self._amending = amending
         self._yes = yes
+        self._keys = keys
         self._hear: list[Callable[[Answer], None]] = []
 
     def hear(self, answer: Answer) -> None:
@@ -44,5 +45,6 @@ class Control:
                 self.notes.append(f"no control socket, only Ctrl-C ends it: {error}")
             else:
                 stack.callback(server.close)
-            stack.enter_context(answers.keys())
+            if self._keys:
+                stack.enter_context(answers.keys())
             yield

@@ -1,5 +1,6 @@
 """What follows a run, and its end: nothing is driven any more."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,6 @@ from labctl import mqtt
 from labctl.bench import BenchError
 from labctl.journal import Journal, StorageFault
 from labctl.run.loop import Ended
-from labctl.run.model import ModelWatch
 from labctl.run.request import RunRequest, RunResult
 from labctl.run.watch import ProgressWatch
 from labctl_drivers.errors import InstrumentError
@@ -39,7 +39,7 @@ def finish(
     journal: Journal,
     run_id: str,
     ended: Ended,
-    model: ModelWatch | None,
+    model: Mapping[str, object] | None,
     follower: mqtt.Follower | None,
     progress: ProgressWatch | None,
 ) -> RunResult:
@@ -65,7 +65,7 @@ def finish(
         reason=ended.reason,
         cycles=figures["cycles"],
         groups=figures["groups"],
-        model=None if model is None else model.result(),
+        model=model,
         exit_code=exit_code,
         notes=notes,
     )

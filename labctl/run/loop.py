@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from labctl.run.poller import Poller
 from labctl.run.safe import make_safe
 from labctl.run.slept import SleepWatch
-from labctl_drivers.channel import Channel
+from labctl_drivers.channel import Channel, MeasuresImpedance
 from labctl_drivers.errors import InstrumentError, InvalidReading, LinkTimeout
-from labctl_drivers.vocabulary import Reading
+from labctl_drivers.vocabulary import ImpedancePoint, Reading
 from labctl_protocols.decisions import (
     Answer,
     Applied,
@@ -22,6 +22,8 @@ from labctl_protocols.decisions import (
     Command,
     Event,
     Heard,
+    Measure,
+    Measured,
     Operator,
     Outcome,
     Revision,
@@ -80,6 +82,8 @@ class RunLoop:
         self._waiter: asyncio.Future[None] | None = None
         self._bad_readings = 0
         self._error: BaseException | None = None
+        self._spectrum: AsyncGenerator[ImpedancePoint, None] | None = None
+        self._point: asyncio.Future[ImpedancePoint | None] | None = None
 
     def request_stop(self, reason: str) -> None:
         """Ask the run to end; asking again changes nothing and skips nothing."""
@@ -140,6 +144,8 @@ class RunLoop:
         self._on_answer(answer)
         if command is not None:
             return await self._obey(command)
+        if self._spectrum is not None:
+            return await self._next_point(self._spectrum)
         if answer.waits:
             return await self._next_word(answer.wake_at)
         if answer.wake_at is None:
@@ -148,6 +154,7 @@ class RunLoop:
 
     async def _make_safe(self, terminal: str | None) -> Safed | Unsafe:
         """Switch one terminal off, or all of them."""
+        self._drop_spectrum()
         named = self._channels if terminal is None else {terminal: self._channels[terminal]}
         return await make_safe(list(named.values()), self._speed or 1.0)
 
@@ -156,6 +163,8 @@ class RunLoop:
             return self._asked_to_end(*self._end)
         if isinstance(command, SetAux):
             return await self._set(command)
+        if isinstance(command, Measure):
+            return await self._measure(command)
         if not isinstance(command, Apply):
             raise RuntimeError(f"nobody here can {command!r}")
         began_s = asyncio.get_running_loop().time()
@@ -175,6 +184,42 @@ class RunLoop:
         except InstrumentError as error:
             return self._fault(error)
         return self._asleep(loop.time()) or AuxSet(loop.time(), command.name, value)
+
+    async def _measure(self, command: Measure) -> Heard:
+        self._connected = command.terminal
+        channel = self._channels[command.terminal]
+        if not isinstance(channel, MeasuresImpedance):
+            raise RuntimeError(f"the driver at {command.terminal} measures no impedance")
+        self._spectrum = channel.impedance(command.excitation, command.guard)
+        return await self._next_point(self._spectrum)
+
+    async def _next_point(self, spectrum: AsyncGenerator[ImpedancePoint, None]) -> Heard:
+        """The next point of the spectrum, its end, or whatever comes before that."""
+        if self._point is None:
+            self._point = asyncio.ensure_future(anext(spectrum, None))
+            self._point.add_done_callback(lambda _: self._wake_up())
+        while not (self._point.done() or self._end or self._said or self._beside):
+            await self._sleep_until(None)
+        if self._end is not None:
+            return self._asked_to_end(*self._end)
+        if not self._point.done():
+            return self._operator_said() if self._said else self._beside.popleft()
+        point, self._point = self._point, None
+        try:
+            found = point.result()
+        except InstrumentError as error:
+            self._spectrum = None
+            return self._fault(error)
+        if found is None:
+            self._spectrum = None
+            return Measured(asyncio.get_running_loop().time())
+        return found
+
+    def _drop_spectrum(self) -> None:
+        """Break off what is being measured: its driver stops it, and `safe` follows at once."""
+        if self._point is not None:
+            self._point.cancel()
+        self._point = self._spectrum = None
 
     async def _next_word(self, until_s: float | None) -> Heard:
         """Wait for the operator with nothing connected.

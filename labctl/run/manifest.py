@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
+from labctl.bench.opening import auxiliaries_of
 from labctl.run.request import RunRequest
 from labctl.run.sources import sources_of
-from labctl_drivers.vocabulary import Opened, Ratings
+from labctl_drivers.vocabulary import Identity, Opened, Ratings
 from labctl_protocols.plan import MAIN, Plan
 
 
@@ -24,11 +25,12 @@ def manifest_of(
     start_unix: float,
     simulated: bool,
     safe_within_s: float,
+    beside: Mapping[str, Identity],
 ) -> dict[str, object]:
     """The manifest as plain JSON; limits in V, A and K, times in UTC seconds.
 
     `safe_within_s`: so many host seconds after any fault the output is off, read back, or said to
-    be unknown.
+    be unknown. `beside` says who answered as each auxiliary.
     """
     text = request.protocol.text
     return {
@@ -45,7 +47,13 @@ def manifest_of(
             "parameters": dict(plan.parameters),
         },
         "cell": cell_of(request, plan),
-        "sources": sources_of(request.protocol, request.cell, ratings, request.parameters),
+        "sources": sources_of(
+            request.protocol,
+            request.cell,
+            ratings,
+            request.parameters,
+            auxiliaries_of(request.bench, request.channels[MAIN]),
+        ),
         "limits": asdict(plan.limits),
         "safe_within_s": safe_within_s,
         "instrument": instrument_of(request, MAIN, opened[MAIN]),
@@ -57,6 +65,10 @@ def manifest_of(
             }
             for role, found in opened.items()
         },
+        "auxiliaries": {
+            name: auxiliary_of(request, name, identity) for name, identity in beside.items()
+        },
+        "temperature": plan.temperature,
         "simulation": simulation_of(request) if simulated else None,
         "program": {
             "labctl": version("labctl-bench"),
@@ -74,6 +86,18 @@ def instrument_of(request: RunRequest, role: str, opened: Opened) -> dict[str, o
         **asdict(opened.identity),
         "driver": request.bench.driver_of(channel),
         "resource": request.bench.resource_of(channel),
+    }
+
+
+def auxiliary_of(request: RunRequest, name: str, identity: Identity) -> dict[str, object]:
+    """Who answered as an auxiliary, and how it is reached."""
+    place = request.bench.auxiliaries[name]
+    instrument = request.bench.instruments[place.instrument]
+    return {
+        **asdict(identity),
+        "driver": instrument.driver,
+        "resource": instrument.resource,
+        "channel": place.channel,
     }
 
 

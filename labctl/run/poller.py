@@ -34,7 +34,7 @@ class Poller:
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> Identity:
-        """Connect and identify; another instrument than before is refused. Raises InstrumentError."""
+        """Connect and identify; refuse another instrument than before. Raises InstrumentError."""
         async with self._turn:
             return await self._opened()
 

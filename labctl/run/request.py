@@ -22,7 +22,8 @@ class RunRequest:
     `channels` maps roles to channel names (`main` alone for most cells). `speed` None is the
     bench's own pace: `max` where all is in memory, 1 on a real bench. `model` and
     `model_parameters` are for the twin of a simulated instrument: `instrument_error` goes to the
-    instrument, the rest to the cell. `yes` answers every question of the protocol.
+    instrument, the rest to the cell. `yes` answers every question of the protocol; `keys`: Enter
+    does, in the run's terminal.
     """
 
     protocol: "ProtocolFile"
@@ -38,6 +39,7 @@ class RunRequest:
     seed: int = 0
     transcript: Path | None = None
     yes: bool = False
+    keys: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,16 @@ Stop = Callable[[str], None]
 
 
 class Stops:
-    """Passes the operator's signals to whoever can end the run now."""
+    """Passes the operator's signals to whoever can end the runs now."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._stop: Stop | None = None
+        self._stops: list[Stop] = []
         self.asked: str | None = None
 
     def to(self, stop: Stop) -> None:
-        """From now on this ends the run; a signal that came before is passed on at once."""
-        self._stop = stop
+        """From now on this ends a run; a signal that came before is passed on at once."""
+        self._stops.append(stop)
         if self.asked is not None:
             stop(self.asked)
 
@@ -38,5 +38,6 @@ class Stops:
         self._loop.call_soon_threadsafe(self._pass_on)
 
     def _pass_on(self) -> None:
-        if self._stop is not None and self.asked is not None:
-            self._stop(self.asked)
+        for stop in self._stops:
+            if self.asked is not None:
+                stop(self.asked)

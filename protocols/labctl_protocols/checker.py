@@ -12,6 +12,7 @@ from labctl_protocols.control import bind_steps
 from labctl_protocols.detectors import DETECTORS
 from labctl_protocols.drive import PLATE_SIGN
 from labctl_protocols.files import ProtocolFile
+from labctl_protocols.modes import check_modes
 from labctl_protocols.plan import (
     MAIN,
     CellKind,
@@ -35,7 +36,7 @@ from labctl_protocols.yaml12 import Mapping as YamlMapping
 
 KEYS = (
     "name", "title", "source", "cell", "parameters", "start", "limits", "record", "reference",
-    "detectors", "steps",
+    "detectors", "allow_unguarded", "steps",
 )  # fmt: skip
 DEFAULT_RECORD = Record(every_s=10.0)
 MEASURED = frozenset({"voltage", "current"})
@@ -99,10 +100,23 @@ def check(
         root, [each for each in (ratings, *(others or {}).values()) if each], scope, ctx
     )
     scope = Scope(values=values, limits=ctx.limits)
-    shown = {name: named.text for name, named in values.items()}
-    plan = _plan(protocol, scope, ctx, shown, auxiliaries.temperature)
+    entry = root.get("steps")
+    nodes = () if entry is None else bind_steps(entry.value, scope, ctx)
+    instruments = {} if ratings is None else {MAIN: ratings, **(others or {})}
+    answered = check_modes(
+        tuple(every(nodes)), instruments, _allows_unguarded(root, problems), problems
+    )
+    texts = {name: named.text for name, named in values.items()}
+    plan = _plan(protocol, nodes, scope, ctx, texts, auxiliaries.temperature)
     problems.raise_if_any()
-    return plan, _notes(cell, ratings)
+    return plan, _notes(cell, ratings) + answered
+
+
+def _allows_unguarded(root: YamlMapping, problems: Problems) -> bool:
+    entry = root.get("allow_unguarded")
+    if entry is None:
+        return False
+    return fields.as_choice(entry.value, "`allow_unguarded`", ("true",), problems) == "true"
 
 
 def _notes(cell: CellRecord | None, ratings: Ratings | None) -> list[str]:
@@ -247,16 +261,16 @@ def _limits(
 
 def _plan(
     protocol: ProtocolFile,
+    nodes: tuple[Node, ...],
     scope: Scope,
     ctx: Context,
     parameters: Mapping[str, str],
     temperature: str | None,
 ) -> Plan | None:
     root, cell = protocol.root, ctx.cell
-    start, record, steps = root.get("start"), root.get("record"), root.get("steps")
+    start, record = root.get("start"), root.get("record")
     window = None if start is None else read_start(start.value, scope, ctx)
     rule = None if record is None else read_record(record.value, scope, ctx)
-    nodes = () if steps is None else bind_steps(steps.value, scope, ctx)
     reference = _reference(root, nodes, ctx)
     policies = root.get("detectors")
     chosen = {} if policies is None else read_detectors(policies.value, ctx)

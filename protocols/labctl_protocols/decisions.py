@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from labctl_drivers.vocabulary import Guard, Reading, Setpoint
+from labctl_drivers.vocabulary import Excitation, Guard, ImpedancePoint, Reading, Setpoint
 from labctl_protocols.plan import MAIN, Plan
 
 Outcome = Literal["completed", "stopped", "limit", "detector", "fault", "error", "lost"]
@@ -95,8 +95,26 @@ class AuxSet:
     value: float
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The spectrum that was commanded is whole; its points were heard before. The output is off."""
+
+    time_s: float
+
+
 Heard = (
-    Reading | Applied | Safed | Unsafe | Stopping | Operator | Revision | Waited | AuxRead | AuxSet
+    Reading
+    | Applied
+    | Safed
+    | Unsafe
+    | Stopping
+    | Operator
+    | Revision
+    | Waited
+    | ImpedancePoint
+    | Measured
+    | AuxRead
+    | AuxSet
 )
 
 
@@ -124,7 +142,16 @@ class SetAux:
     value: float
 
 
-Command = Apply | Safe | SetAux
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Command: program the guard, then measure this spectrum, tell its points, switch off."""
+
+    excitation: Excitation
+    guard: Guard
+    terminal: str = MAIN
+
+
+Command = Apply | Safe | Measure | SetAux
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +187,8 @@ class Event:
     """Something decided or noticed, for the journal and its followers; `data` is plain JSON.
 
     Kinds: run_started step_started step_resumed step_ended group_entered group_left half cycle
-    mark ask set auxiliaries limit detector fault operator revision note output run_ended.
+    mark ask impedance set auxiliaries limit detector fault operator revision note output
+    run_ended.
     """
 
     t_s: float

@@ -19,6 +19,15 @@ def voltage_at(way: Sequence[float], travelled: float) -> float:
     return way[-1]
 
 
+def way_left(way: Sequence[float], travelled: float) -> list[float]:
+    """What is left of the way when so far has been travelled, from there on."""
+    left = list(way)
+    while len(left) > 2 and travelled >= abs(left[1] - left[0]):
+        travelled -= abs(left[1] - left[0])
+        del left[0]
+    return [voltage_at(left, travelled), *left[1:]]
+
+
 def length_V(way: Sequence[float]) -> float:
     """The whole way through the way."""
     return sum(abs(b - a) for a, b in pairwise(way))

@@ -240,10 +240,10 @@ def broken(fault: Fault, k: int) -> Iterator[list[Wire]]:
     wires: list[Wire] = []
     whole = conducting.twins_of
 
-    def twins_of(request: RunRequest) -> dict[str, Any]:
-        twins = whole(request)
+    def twins_of(requests: Sequence[RunRequest]) -> list[dict[str, Any]]:
+        (twins,) = whole(requests)
         wires.append(Wire(twins["main"].firmware, fault, k))
-        return {**twins, "main": replace(twins["main"], firmware=wires[-1])}
+        return [{**twins, "main": replace(twins["main"], firmware=wires[-1])}]
 
     with mock.patch.object(conducting, "twins_of", twins_of):
         yield wires
@@ -253,15 +253,15 @@ def broken(fault: Fault, k: int) -> Iterator[list[Wire]]:
 def no_task_left() -> Iterator[list[str]]:
     """Names of tasks that a run left pending, looked for before its loop is closed."""
     left: list[str] = []
-    whole = conducting._conduct
+    whole = conducting._conduct_all
 
-    async def conduct(*args: Any) -> RunResult:
+    async def conduct(*args: Any) -> Any:
         result = await whole(*args)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         left.extend(repr(task) for task in others)
         return result
 
-    with mock.patch.object(conducting, "_conduct", conduct):
+    with mock.patch.object(conducting, "_conduct_all", conduct):
         yield left
 
 

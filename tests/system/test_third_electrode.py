@@ -89,7 +89,7 @@ def watched(**options: Any) -> Iterator[Watch]:
     watching = Watch(**options)
     made = conduct.twins_of
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conduct, "twins_of", lambda request: watching.take(made(request)))
+        patch.setattr(conduct, "twins_of", lambda runs: [watching.take(made(runs)[0])])
         yield watching
 
 

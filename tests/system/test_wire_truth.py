@@ -67,10 +67,10 @@ class Run:
         wires = []
         twins_of = conducting.twins_of
 
-        def make_altered(*given: Any, **named: Any) -> dict[str, Twin]:
-            twin = twins_of(*given, **named)["main"]
+        def make_altered(*given: Any, **named: Any) -> list[dict[str, Twin]]:
+            twin = twins_of(*given, **named)[0]["main"]
             wires.append(AlteringWire(twin.firmware, alter))
-            return {"main": replace(twin, firmware=wires[0])}
+            return [{"main": replace(twin, firmware=wires[0])}]
 
         with patch.context() as within:
             within.setattr(conducting, "twins_of", make_altered)
@@ -217,10 +217,10 @@ def reversal(folder: Path, patch: pytest.MonkeyPatch, delay_s: float) -> RunResu
     wires = []
     twins_of = conducting.twins_of
 
-    def make_late(*given: Any, **named: Any) -> dict[str, Twin]:
-        twin = twins_of(*given, **named)["main"]
+    def make_late(*given: Any, **named: Any) -> list[dict[str, Twin]]:
+        twin = twins_of(*given, **named)[0]["main"]
         wires.append(LateWire(twin.firmware, delay_s))
-        return {"main": replace(twin, firmware=wires[0])}
+        return [{"main": replace(twin, firmware=wires[0])}]
 
     with patch.context() as within:
         within.setattr(conducting, "twins_of", make_late)

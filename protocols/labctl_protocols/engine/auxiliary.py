@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from labctl_protocols.decisions import AuxRead
 from labctl_protocols.engine.judge import narrower, temperature_beyond
-from labctl_protocols.engine.state import Measured, RunState
+from labctl_protocols.engine.state import Probed, RunState
 from labctl_protocols.plan import Limits, TimedNode
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _take(state: RunState, heard: AuxRead, name: str) -> bool:
             seen.told = None
         return told is not None
     moved = told is None or abs(value - told) >= TELL_K
-    state.auxiliaries[name] = Measured(heard.time_s, value, value if moved else told)
+    state.auxiliaries[name] = Probed(heard.time_s, value, value if moved else told)
     return moved
 
 

@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 def begin(engine: Engine, node: TimedNode) -> bool:
     """Begin a step; False when it was over before it began and nothing was commanded."""
     state = engine.state
-    if isinstance(node, Impedance):
-        # `check` refuses it on every instrument that does not declare it
-        engine.stop("fault", f"{node.path}: this instrument measures no impedance")
-        return True
     if node.terminal != state.terminal and not state.off:
         state.pending = node.id
         engine.open_terminal(switching=True)
@@ -63,6 +59,11 @@ def begin(engine: Engine, node: TimedNode) -> bool:
             return _begin_hold(engine, step, node)
         case Sweep():
             return _begin_sweep(engine, step, node)
+        case Impedance():
+            # about the voltage at rest, which has to be seen first
+            engine.state.phase = "open_circuit"
+            engine.apply(Setpoint("rest"))
+            return True
         case Drive():
             return driving.begin_drive(engine, step, node)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Setpoint
 from labctl_protocols.decisions import Outcome
-from labctl_protocols.engine import judge
+from labctl_protocols.engine import judge, spectrum
 from labctl_protocols.engine.moving import current_for
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.engine.steps import (
@@ -18,7 +18,7 @@ from labctl_protocols.engine.steps import (
     target_of,
 )
 from labctl_protocols.engine.telling import cycle_teller
-from labctl_protocols.plan import MAIN, Drive, End, Limits, Value
+from labctl_protocols.plan import MAIN, Drive, End, Impedance, Limits, Value
 
 if TYPE_CHECKING:
     from labctl_protocols.engine.engine import Engine
@@ -88,6 +88,10 @@ def drive(engine: Engine) -> bool:
     if step.skip:
         skip_step(engine, step, judge.SKIPPED.word, judge.SKIPPED.reason)
         return False
+    node = engine.view(step).node
+    if isinstance(node, Impedance):
+        spectrum.begin(engine, step, node)
+        return True
     if step.type in ("hold", "sweep"):
         hold_now(engine, step)
         return True

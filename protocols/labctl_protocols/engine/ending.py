@@ -80,6 +80,18 @@ def contact_loss(engine: Engine, seen: str) -> bool:
     return watch.tell(engine, "contact_loss", f"contact lost: {seen}")
 
 
+def ended_early(engine: Engine, step: StepState, reading: Reading) -> None:
+    """The instrument has ended the step by itself, and none of its ends was reached."""
+    engine.record_last()
+    node = engine.view(step).node
+    text = (
+        f"{node.path}: the instrument ended it by itself at {reading.voltage_V:.6g} V and "
+        f"{reading.current_A:.6g} A, before any of its ends"
+    )
+    engine.tell("fault", {"error": "EndedEarly", "text": text})
+    engine.stop("fault", text)
+
+
 def at_limit(
     engine: Engine, step: StepState, reading: Reading, tripped: dict[str, str | float]
 ) -> None:
@@ -203,8 +215,8 @@ def _enter(engine: Engine, step: StepState, at_voltage: bool | None, whole: bool
     if step.type == "rest":
         engine.receive_gap([], None)
         return
-    if step.type == "sweep" or state.terminal != MAIN:
-        # neither is a half of a cycle
+    if step.type in ("sweep", "impedance") or state.terminal != MAIN:
+        # none is a half of a cycle
         engine.receive_gap([step.account], step)
         state.last_sign = 0
         return

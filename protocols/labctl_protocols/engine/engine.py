@@ -7,7 +7,15 @@ gap's charge belongs to the step that ended.
 
 from collections.abc import Callable, Mapping
 
-from labctl_drivers.vocabulary import Guard, RangeAccuracy, Ratings, Reading, Setpoint
+from labctl_drivers.vocabulary import (
+    Excitation,
+    Guard,
+    ImpedancePoint,
+    RangeAccuracy,
+    Ratings,
+    Reading,
+    Setpoint,
+)
 from labctl_protocols.decisions import (
     Answer,
     Applied,
@@ -17,6 +25,8 @@ from labctl_protocols.decisions import (
     Command,
     Event,
     Heard,
+    Measure,
+    Measured,
     Operator,
     Outcome,
     Revision,
@@ -39,6 +49,7 @@ from labctl_protocols.engine import (
     moving,
     operator,
     setting,
+    spectrum,
     steps,
     waking,
 )
@@ -116,18 +127,14 @@ class Engine:
                 return self._on_off(heard)
             case Operator(time_s) | Revision(time_s):
                 return self._on_operator(heard)
+            case ImpedancePoint() | Measured():
+                return self._on_spectrum(heard)
             case Waited(time_s):
                 self.state.now_s = max(self.state.now_s, time_s)
                 operator.nobody_answered(self)
                 return self._answer(None)
-            case AuxRead():
-                auxiliary.hear(self, heard)
-                ended = auxiliary.ends_a_wait(self)
-                return self._answer(heard.time_s if ended else self._due_s)
-            case AuxSet():
-                setting.is_set(self, heard)
-                walk_on(self)
-                return self._answer(None, boundary=True)
+            case AuxRead() | AuxSet():
+                return self._on_auxiliary(heard)
 
     # ---- what was heard -------------------------------------------------------------------
 
@@ -170,6 +177,23 @@ class Engine:
             walk_on(self)
         # whoever was waiting for a reading has one now, which is never wrong
         return self._answer(said.time_s, boundary=True)
+
+    def _on_spectrum(self, heard: ImpedancePoint | Measured) -> Answer:
+        if isinstance(heard, Measured):
+            spectrum.end(self, heard.time_s)
+            walk_on(self)
+        else:
+            spectrum.on_point(self, heard)
+        return self._answer(None, boundary=True)
+
+    def _on_auxiliary(self, heard: AuxRead | AuxSet) -> Answer:
+        if isinstance(heard, AuxSet):
+            setting.is_set(self, heard)
+            walk_on(self)
+            return self._answer(None, boundary=True)
+        auxiliary.hear(self, heard)
+        # what it ends, a reading ends; the cell's own next reading stays due when it was
+        return self._answer(heard.time_s if auxiliary.ends_a_wait(self) else self._due_s)
 
     def _on_stopping(self, heard: Stopping) -> Answer:
         self.state.now_s = max(self.state.now_s, heard.time_s)
@@ -227,6 +251,11 @@ class Engine:
             step.sign, step.started_s, step.targets, output.before, now, band_V, output.earlier
         )
         over = judge.step_over(reading, step, view.until, progress, self.names, errors)
+        if over is None and reading.ended:
+            over = judge.ended_by_itself(step, view.until, progress)
+            if over is None:
+                ending.ended_early(self, step, reading)
+                return self._answer(None)
         self._record(reading, force=over is not None)
         if over is not None:
             if ending.end(self, over, progress):
@@ -271,6 +300,11 @@ class Engine:
         self._drives_next = setpoint.mode != "rest"
         self.state.awaiting = True
         self._commands.append(Apply(setpoint, guard or self.guard(), self.state.terminal))
+
+    def measure(self, excitation: Excitation) -> None:
+        """Command a spectrum to be measured at the connected terminal."""
+        self.state.awaiting = True
+        self._commands.append(Measure(excitation, self.guard(), self.state.terminal))
 
     def adjust(self, setpoint: Setpoint) -> None:
         """Command another set-point or guard for the running step, which goes on."""

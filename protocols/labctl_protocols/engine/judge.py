@@ -15,6 +15,8 @@ Errors = tuple[float, float]
 """The maker's limits of error of a reading: (V, A)."""
 
 
+NEARLY = 0.98
+"""An instrument that ends a step by its own clock and counter does so this near the end."""
 ZERO_CELSIUS_K = 273.15
 
 
@@ -127,6 +129,22 @@ def step_over(
     elif crossing.end.kind == "current":
         expected_A = step.targets[crossing.index]
     return Over(crossing, crossing.end.text, confirm=starved(reading, expected_A))
+
+
+def ended_by_itself(step: StepState, until: Sequence[End], progress: Progress) -> Over | None:
+    """The end that an instrument which executes the step by itself has reached; None when it has
+    ended before any.
+    """
+    if step.type == "sweep":
+        return Over(None, "the last corner", word="sweep")
+    passed = {
+        "time": progress.now.time_s - progress.started_s,
+        "charge": progress.now.charge_As,
+    }
+    for index, (end, target) in enumerate(zip(until, progress.targets, strict=True)):
+        if target is not None and passed.get(end.kind, 0.0) >= NEARLY * target > 0:
+            return Over(Crossing(index, end, 1.0), f"{end.text}, counted by the instrument")
+    return None
 
 
 def starved(reading: Reading, expected_A: float | None) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Reading, Setpoint
 from labctl_protocols.engine.state import StepState
-from labctl_protocols.engine.steps import setpoint_of
+from labctl_protocols.engine.steps import setpoint_of, sweeps_itself
 from labctl_protocols.plan import Control, Drive, Sweep
 from labctl_protocols.staircase import voltage_at
 
@@ -39,7 +39,7 @@ def next_setpoint(engine: Engine, step: StepState, reading: Reading) -> Setpoint
     """
     node = engine.view(step).node
     moved: Setpoint | None = None
-    if isinstance(node, Sweep):
+    if isinstance(node, Sweep) and not sweeps_itself(engine):
         moved = _next_stair(engine, step, node, reading.time_s)
     elif isinstance(node, Drive) and node.control != "current" and step.set_current_A:
         moved = _next_current(engine, step, node, reading)

@@ -25,6 +25,7 @@ Phase = Literal[
     "beginning",
     "running",
     "adjusting",
+    "measuring",
     "confirming",
     "opening",
     "setting",
@@ -107,7 +108,7 @@ class Guarded:
 
 
 @dataclass(slots=True)
-class Measured:
+class Probed:
     """An auxiliary's newest value (K), and the one that the journal was told last."""
 
     time_s: float
@@ -158,7 +159,7 @@ class RunState:
     before_pause: Sample | None = None
     tripped: dict[str, str | float] | None = None
     detect: Memory = field(default_factory=Memory)
-    auxiliaries: dict[str, Measured] = field(default_factory=dict)
+    auxiliaries: dict[str, Probed] = field(default_factory=dict)
     setting: float | None = None
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl_drivers.vocabulary import Guard, Setpoint
+from labctl_drivers.vocabulary import Guard, Setpoint, SweepShape
 from labctl_protocols.engine.state import StepState
-from labctl_protocols.plan import End
+from labctl_protocols.plan import End, Sweep
+from labctl_protocols.staircase import way_left
 
 if TYPE_CHECKING:
     from labctl_protocols.engine.engine import Engine
@@ -43,9 +44,29 @@ def setpoint_of(engine: Engine, step: StepState) -> Setpoint:
     if step.type in ("hold", "then_hold", "sweep"):
         # with the current that brought the cell there at most
         most = abs(step.set_current_A) if step.set_current_A else engine.guard().max_current_A
+        node = engine.view(step).node
+        if isinstance(node, Sweep) and sweeps_itself(engine):
+            return Setpoint("sweep", most, sweep=_way_left(engine, step, node))
         return Setpoint("voltage", most, step.set_voltage_V)
     goes_over = engine.view(step).goes_over
     return Setpoint("current", step.set_current_A or 0.0, step.set_voltage_V, goes_over)
+
+
+def sweeps_itself(engine: Engine) -> bool:
+    """Whether the instrument goes through a staircase of voltages by itself."""
+    return "sweep" in engine.ratings.modes
+
+
+def _way_left(engine: Engine, step: StepState, node: Sweep) -> SweepShape:
+    start_V, *corners_V = step.corners
+    cycles = node.cycles
+    if step.elapsed_s:
+        travelled = step.elapsed_s * node.rate_V_s
+        start_V, *corners_V = way_left(step.corners, travelled)
+        cycles = 1
+    else:
+        corners_V = corners_V[: len(node.corners)]
+    return SweepShape(start_V, tuple(corners_V), node.rate_V_s, node.step_V, cycles)
 
 
 def step_guard(engine: Engine, step: StepState) -> Guard:

@@ -9,6 +9,7 @@ from labctl_protocols.engine.detect import watch
 from labctl_protocols.engine.ends import Progress
 from labctl_protocols.engine.sampling import FASTEST_S, next_reading
 from labctl_protocols.engine.state import StepState
+from labctl_protocols.engine.steps import sweeps_itself
 from labctl_protocols.engine.view import View
 from labctl_protocols.plan import Sweep
 
@@ -28,7 +29,7 @@ def wake_s(engine: Engine, step: StepState, view: View, progress: Progress) -> f
         (view.limits.high_V, view.limits.low_V) if step.sign else (),
         engine.state.trail_s,
     )
-    if isinstance(view.node, Sweep):
+    if isinstance(view.node, Sweep) and not sweeps_itself(engine):
         due_s = min(due_s, moving.next_stair_s(step, view.node, now_s))
     if watch.is_suspicious(engine):
         due_s = min(due_s, now_s + max(FASTEST_S, shortest_s))

@@ -60,6 +60,10 @@ PROTOCOL: Keys = {
     "record": Key(RECORD, "Which readings become rows (default: every 10 s)."),
     "reference": Key(LABEL, "The group whose first discharge is 100 % of `retention`."),
     "detectors": Key(DETECTOR_POLICIES, "What detectors do in this run, where not by default."),
+    "allow_unguarded": Key(
+        one_of(("true",)),
+        "Steps in which nothing holds the cell's limits if the PC dies: you answer for them.",
+    ),
     "steps": Key(STEPS, "What is done, in order.", required=True),
 }
 CELL: Keys = {

@@ -96,7 +96,7 @@ def test_nothing_else_is_wrong_with_a_malformed_file(row: Row) -> None:
 
 
 def test_every_rule_has_a_row_or_a_test_of_its_own() -> None:
-    own = {"encoding", "not-found", "recursion", "unusable"}
+    own = {"encoding", "not-found", "recursion", "unusable", "mode", "unguarded"}
     assert {row.rule for row in ROWS} | own == set(RULES)
 
 

@@ -163,7 +163,7 @@ def test_a_run_with_nothing_in_it_has_a_page_that_says_so(tmp_path: Path) -> Non
     journals.create(tmp_path / "r").close("fault", "no instrument")
     written = write_report(tmp_path / "r")
     assert written.pictures == ()
-    assert len(written.missing) == 8
+    assert len(written.missing) == 9
     text = page_of(written).text
     assert "fault: no instrument" in text
     assert "no current was driven" in text

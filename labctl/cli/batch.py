@@ -1,0 +1,151 @@
+"""`labctl batch`: many cells of one bench at once, in one process."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from labctl.bench import load_bench
+from labctl.bench.batch import BatchRun, load_batch
+from labctl.cli.batch_progress import shown_batch
+from labctl.cli.exits import BAD_INPUT
+from labctl.cli.inputs import find_cell, ratings_beside_main, ratings_of
+from labctl.cli.options import JsonOption, read_speed
+from labctl.cli.output import print_json, print_lines
+from labctl.cli.requests import make_request
+from labctl.cli.run import last_cycle, result_json
+from labctl.run.request import RunRequest, RunResult
+from labctl.show.columns import in_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labctl.bench import Bench
+
+WORST_FIRST = (70, 5, 4, 3, 2, 130)
+
+
+def batch(
+    file: Annotated[Path, Parameter(name="FILE", help="The batch file.")],
+    /,
+    *,
+    data: Annotated[
+        Path | None,
+        Parameter(help="Folder for the runs' folders [env var: LABCTL_DATA] [default: data]."),
+    ] = None,
+    mqtt: Annotated[str | None, Parameter(help="Broker, as mqtt://host:1883.")] = None,
+    speed: Annotated[
+        str | None, Parameter(help="Of a simulated bench: `real`, `60x` or `max`.")
+    ] = None,
+    yes: Annotated[
+        bool, Parameter(name="--yes", negative="", help="Answer the protocols' questions.")
+    ] = False,
+    json: JsonOption = False,
+) -> int:
+    """Run protocols on many cells of one bench at once, each with a journal of its own.
+
+    The file names the bench and the runs: `runs: [{channel, cell, protocol, parameters}]`; a cell
+    with several terminals has `channel: {main: A1, supply: A2}`. All protocols are checked before
+    anything is driven. A run that fails leaves the others alone. `labctl stop RUN` ends one,
+    Ctrl-C all. The exit code is that of the run that ended worst.
+
+    For example:
+
+        labctl batch monday.yaml
+        labctl batch monday.yaml --json
+    """
+    from labctl.run.conduct import conduct_all
+
+    planned = load_batch(file)
+    bench = load_bench(planned.bench)
+    requests = [
+        make_request(
+            run.protocol,
+            (bench, find_cell(run.cell, file.parent), run.channels),
+            parameters=run.parameters,
+            data=data or planned.data,
+            mqtt_url=mqtt,
+            speed=read_speed(speed),
+            model=None,
+            model_parameters={},
+            seed=None,
+            transcript=None,
+            yes=yes,
+            keys=False,
+        )
+        for run in planned.runs
+    ]
+    check_all(bench, requests)
+    names = [run.channels["main"] for run in planned.runs]
+    spread = [replace(each, seed=each.seed + place) for place, each in enumerate(requests)]
+    with shown_batch(names, json=json) as on_progress:
+        results = conduct_all(spread, on_progress)
+    if json:
+        documents = [_document(*each) for each in zip(planned.runs, results, strict=True)]
+        print_json({"bench": bench.name, "runs": documents})
+    else:
+        print_lines(_lines(names, results))
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, BaseException) or result.exit_code != 0:
+            print(f"labctl: {name}: {_how_it_ended(result)}", file=sys.stderr)
+    codes = [_exit_code(result) for result in results]
+    return next((code for code in WORST_FIRST if code in codes), 0)
+
+
+def check_all(bench: "Bench", requests: "Sequence[RunRequest]") -> None:
+    """Nothing begins unless every protocol is sound. Raises ProtocolError with all mistakes."""
+    from labctl_protocols.checker import bind
+    from labctl_protocols.problems import Problem, ProtocolError
+
+    problems: list[Problem] = []
+    for request in requests:
+        channels = dict(request.channels)
+        try:
+            bind(
+                request.protocol,
+                request.cell,
+                ratings_of(bench, channels["main"]),
+                request.parameters,
+                others=ratings_beside_main(bench, channels),
+            )
+        except ProtocolError as error:
+            problems += error.problems
+    if problems:
+        raise ProtocolError(tuple(dict.fromkeys(problems)))
+
+
+def _document(run: BatchRun, result: RunResult | BaseException) -> dict[str, object]:
+    where: dict[str, object] = {"channel": run.channels, "exit_code": _exit_code(result)}
+    if isinstance(result, BaseException):
+        return {**where, "run": None, "error": _how_it_ended(result)}
+    return {**where, **result_json(result)}
+
+
+def _lines(names: "Sequence[str]", results: "Sequence[RunResult | BaseException]") -> list[str]:
+    rows = []
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, BaseException):
+            rows.append([name, "–", "not begun", _how_it_ended(result)])
+        else:
+            figures = last_cycle(result.cycles) if result.cycles else result.reason
+            rows.append([name, result.run, result.outcome, figures])
+    return in_columns(["channel", "run", "outcome", "figures"], rows)
+
+
+def _how_it_ended(result: RunResult | BaseException) -> str:
+    if isinstance(result, RunResult):
+        return f"{result.outcome}: {result.reason}"
+    from labctl.cli.failure import lines_and_code
+
+    lines, _ = lines_and_code(result) if isinstance(result, Exception) else (["cancelled"], 0)
+    return "; ".join(line.removeprefix("labctl: ") for line in lines)
+
+
+def _exit_code(result: RunResult | BaseException) -> int:
+    if isinstance(result, RunResult):
+        return result.exit_code
+    from labctl.cli.failure import lines_and_code
+
+    return lines_and_code(result)[1] if isinstance(result, Exception) else BAD_INPUT

@@ -1,0 +1,192 @@
+"""Spectra, sweeps and steps that the instrument executes by itself: engine and run loop on a
+channel that is made of plain functions, in virtual time."""
+
+import asyncio
+import cmath
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from helpers.plans import RATINGS
+
+from labctl.run.loop import RunLoop
+from labctl_drivers.errors import InvalidReading
+from labctl_drivers.vocabulary import Changed, ImpedancePoint, Reading
+from labctl_protocols.checker import bind
+from labctl_protocols.engine import Engine
+from labctl_protocols.files import load_cell, protocol_from_text
+
+pytestmark = pytest.mark.virtual_time
+ABLE = replace(
+    RATINGS, abilities=frozenset({"impedance"}), modes=RATINGS.modes | frozenset({"sweep"})
+)
+HEAD = "name: p\nlimits: {voltage: -0.5 V .. 1.5 V, current: 5 mA}\nsteps:\n"
+EIS = "  - impedance: {from: 100 Hz, to: 1 Hz, points_per_decade: 2, amplitude: 5 mV}\n"
+
+
+def impedance(frequency_Hz: float) -> complex:
+    """10 ohm and 90 ohm beside 1 mF."""
+    return 10 + 90 / (1 + 2j * math.pi * frequency_Hz * 90e-3)
+
+
+class Potentiostat:
+    """A cell at 0.3 V on an instrument that executes spectra and sweeps by itself."""
+
+    def __init__(self, fails_at: int | None = None, ends_s: float = math.inf) -> None:
+        self.ratings = ABLE
+        self.fails_at = fails_at
+        self.ends_s = ends_s
+        self.done: list[Any] = []
+        self.on = False
+
+    async def apply(self, setpoint: Any, guard: Any) -> Changed:
+        self.done.append(setpoint)
+        self.setpoint, self.on = setpoint, setpoint.mode != "rest"
+        self.begun_s = asyncio.get_running_loop().time()
+        return Changed(self.begun_s)
+
+    async def read(self) -> Reading:
+        now = asyncio.get_running_loop().time()
+        passed = now - self.begun_s
+        voltage, current = 0.3, self.setpoint.current_A
+        shape = self.setpoint.sweep
+        ended = self.on and passed >= self.ends_s
+        if shape is not None:
+            voltage = shape.start_V + shape.rate_V_s * passed
+            ended = voltage >= shape.corners_V[0]
+        return Reading(now, voltage, current if self.on else 0.0, ended=ended)
+
+    async def impedance(self, excitation: Any, guard: Any) -> Any:
+        self.done.append(excitation)
+        self.on = True
+        try:
+            for n, frequency in enumerate((100.0, 10.0, 1.0)):
+                await asyncio.sleep(10 / frequency)
+                if n == self.fails_at:
+                    raise InvalidReading("overload")
+                z = impedance(frequency)
+                now = asyncio.get_running_loop().time()
+                yield ImpedancePoint(now, frequency, z.real, z.imag)
+        finally:
+            self.on = False
+            self.done.append("off")
+
+    async def safe(self) -> None:
+        self.on = False
+        self.done.append("safe")
+
+
+class Ran:
+    """A run of a protocol's steps, and all that was told."""
+
+    def __init__(self, steps: str, channel: Any) -> None:
+        protocol = protocol_from_text(HEAD + steps, "p.yaml")
+        self.plan = bind(protocol, load_cell("na-cu-half"), ABLE)
+        self.engine = Engine(self.plan, ABLE)
+        self.channel = channel
+        self.told: list[Any] = []
+        self.loop = RunLoop(self.engine, {"main": channel}, self._hear)
+
+    def _hear(self, answer: Any) -> None:
+        self.told += answer.events
+
+    async def run(self) -> Any:
+        return await self.loop.run()
+
+    def data(self, kind: str) -> list[Any]:
+        return [event.data for event in self.told if event.kind == kind]
+
+
+async def test_a_spectrum_is_told_point_by_point_about_the_voltage_at_rest() -> None:
+    channel = Potentiostat()
+    ran = Ran("  - rest: 1 min\n" + EIS + "  - rest: 1 min\n", channel)
+    ended = await ran.run()
+    assert ended.outcome == "completed", ended
+    points = ran.data("impedance")
+    assert [point["frequency_Hz"] for point in points] == [100.0, 10.0, 1.0]
+    for point in points:
+        found = complex(point["real_ohm"], point["imaginary_ohm"])
+        assert cmath.isclose(found, impedance(point["frequency_Hz"]))
+    (excitation,) = [each for each in channel.done if hasattr(each, "about_V")]
+    assert (excitation.about_V, excitation.amplitude_V) == (0.3, 5e-3)
+    steps = ran.data("step_ended")
+    assert [step["step_type"] for step in steps] == ["rest", "impedance", "rest"]
+    assert steps[1]["duration_s"] == pytest.approx(11.1)
+    assert steps[1]["ended"] == "measured"
+    assert steps[1]["capacity_Ah"] == 0.0
+    assert ran.data("output")[-1] == {"on": False, "read_back": True}
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "words"), [("1.3 V", "outside the limits"), ("6 mA", "over the limit")]
+)
+async def test_a_spectrum_that_would_leave_the_limits_is_not_begun(
+    amplitude: str, words: str
+) -> None:
+    channel = Potentiostat()
+    ended = await Ran(EIS.replace("5 mV", amplitude), channel).run()
+    assert ended.outcome == "limit"
+    assert words in ended.reason
+    assert not [each for each in channel.done if hasattr(each, "about_V")]
+
+
+async def test_a_stop_breaks_a_spectrum_off_and_the_output_goes_off() -> None:
+    channel = Potentiostat()
+    ran = Ran(EIS, channel)
+    loop = asyncio.get_running_loop()
+    loop.call_later(1.5, ran.loop.request_stop, "enough")
+    ended = await ran.run()
+    assert (ended.outcome, ended.reason) == ("stopped", "enough")
+    assert loop.time() < 3.0
+    assert len(ran.data("impedance")) == 2
+    assert "safe" in channel.done
+    assert not channel.on
+    await asyncio.sleep(20)
+    assert not channel.on
+
+
+async def test_a_point_that_is_none_ends_the_run_safely() -> None:
+    channel = Potentiostat(fails_at=1)
+    ran = Ran(EIS, channel)
+    ended = await ran.run()
+    assert ended.outcome == "fault"
+    assert "overload" in ended.reason
+    assert channel.done[-1] == "safe"
+
+
+async def test_words_of_the_operator_are_heard_in_a_spectrum_and_lose_no_point() -> None:
+    channel = Potentiostat()
+    ran = Ran(EIS, channel)
+    asyncio.get_running_loop().call_later(1.5, ran.loop.operator, "pause", "somebody")
+    ended = await ran.run()
+    assert ended.outcome == "completed"
+    assert len(ran.data("impedance")) == 3
+    assert ran.data("operator")[0]["done"] is False
+
+
+async def test_an_instrument_that_sweeps_by_itself_is_told_the_whole_way_once() -> None:
+    channel = Potentiostat()
+    ran = Ran("  - sweep: {from: 0.3 V, to: 0.8 V, rate: 10 mV/s}\n", channel)
+    ended = await ran.run()
+    assert ended.outcome == "completed", ended
+    (setpoint,) = [each for each in channel.done if getattr(each, "mode", "") == "sweep"]
+    assert setpoint.sweep.corners_V == (0.8,)
+    assert setpoint.current_A == 5e-3
+    (step,) = ran.data("step_ended")
+    assert step["ended"] == "sweep"
+    assert step["duration_s"] == pytest.approx(50, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("ends_s", "outcome"), [(59.5, "completed"), (30.0, "fault"), (0.0, "fault")]
+)
+async def test_what_the_instrument_ends_by_itself_is_an_end_only_if_one_was_reached(
+    ends_s: float, outcome: str
+) -> None:
+    channel = Potentiostat(ends_s=ends_s)
+    ran = Ran("  - charge: 0.5 mA until 1 min\n", channel)
+    ended = await ran.run()
+    assert ended.outcome == outcome, ended
+    if outcome == "fault":
+        assert "before any of its ends" in ended.reason

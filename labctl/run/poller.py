@@ -6,7 +6,7 @@ says what that means.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from labctl_drivers.auxiliary import Auxiliary, Temperature
 from labctl_drivers.errors import InstrumentError, WrongInstrument
@@ -30,8 +30,7 @@ class Poller:
         self._identity: Identity | None = None
         self._is_open = False
         self._holds = 0
-        self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> Identity:
         """Connect and identify; refuse another instrument than before. Raises InstrumentError."""
@@ -42,32 +41,23 @@ class Poller:
     def heard_by(self, listener: Listener) -> Iterator[None]:
         """While inside, whatever is read is told to the listener, who must not raise."""
         self._listeners.append(listener)
+        self._settle()
         try:
             yield
         finally:
             self._listeners.remove(listener)
+            self._settle()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """While inside, nothing is read: for a run in virtual time whose clock stands still."""
+        """While inside, one listener needs nothing: in virtual time its clock is to stand still."""
         self._holds += 1
-        self._stop_timer()
+        self._settle()
         try:
             yield
         finally:
             self._holds -= 1
-            if not self._holds and self._waiter is not None and not self._waiter.done():
-                self._waiter.set_result(None)
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """While inside, the instrument is read again and again."""
-        task = asyncio.create_task(self._run(), name="auxiliary")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+            self._settle()
 
     async def read(self) -> None:
         """Read once, and tell everybody; a fault is told as values that are unknown."""
@@ -75,6 +65,10 @@ class Poller:
             async with self._turn:
                 await self._opened()
                 scanned = await self._auxiliary.read()
+        except asyncio.CancelledError:
+            # half a scan may be under way
+            self._is_open = False
+            raise
         except Exception:
             # also a bug in a driver of somebody else's: it must not end what it only watches
             self._is_open = False
@@ -101,6 +95,10 @@ class Poller:
     async def close(self) -> None:
         """Give the link back; the instrument goes on as it is."""
         self._is_open = False
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
         await self._auxiliary.close()
 
     async def _opened(self) -> Identity:
@@ -122,28 +120,16 @@ class Poller:
         for listener in self._listeners:
             listener(told)
 
+    def _settle(self) -> None:
+        """Read again and again while somebody needs it, and at no other time."""
+        needed = self._holds < len(self._listeners)
+        if needed and self._task is None:
+            self._task = asyncio.create_task(self._run(), name="auxiliary")
+        elif not needed and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
     async def _run(self) -> None:
         while True:
-            await self._pause()
             await self.read()
-
-    async def _pause(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        if not self._holds:
-            self._timer = loop.call_later(self._auxiliary.every_s, self._wake, self._waiter)
-        try:
-            await self._waiter
-        finally:
-            self._stop_timer()
-            self._waiter = None
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    @staticmethod
-    def _wake(waiter: "asyncio.Future[None]") -> None:
-        if not waiter.done():
-            waiter.set_result(None)
+            await asyncio.sleep(self._auxiliary.every_s)

@@ -22,7 +22,11 @@ from labctl_simulators.ports import Ledger
 from labctl_simulators.terminals import Terminals
 
 pytestmark = pytest.mark.virtual_time
-DRIVERS = sorted(found.name for found in entry_points(group="labctl.drivers"))
+DRIVERS = sorted(
+    found.name
+    for found in entry_points(group="labctl.drivers")
+    if getattr(found.load(), "PORT", "channel") == "channel"
+)
 GUARD = Guard(-0.5, 1.5, 5e-3)
 OHMS = 100.0
 CURRENT_ERROR = 0.02

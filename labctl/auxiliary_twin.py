@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
-from labctl_simulators.probes import Steady, probe_of
-
 from labctl.bench.model import Bench, BenchError, Instrument, Simulate
 from labctl.bench.settings import is_auxiliary
 from labctl.twin import load_simulator
 from labctl_simulators.ports import Cell, Firmware, Probe
+from labctl_simulators.probes import Steady, probe_of
 from labctl_simulators.surroundings import Surroundings
 
 

@@ -60,13 +60,14 @@ class Keysight34970A:
         found = await scanner.identify(self._link, makers, self.MODELS, self._serial)
         await self._link.write(b"*CLS")
         where = scanner.channel_list(self._channels)
-        detection = "ON" if self._open_detection else "OFF"
+        # CONF switches it off
+        checked = [f"SENS:TEMP:TRAN:TC:CHEC ON,{where}"] if self._open_detection else []
         await scanner.configure(
             self._link,
             (
                 f"CONF:TEMP TC,{self._sensor},{where}",
                 f"UNIT:TEMP C,{where}",
-                f"SENS:TEMP:TRAN:TC:CHEC {detection},{where}",
+                *checked,
                 f"ROUT:SCAN {where}",
                 # after CONF, which switches the units off again
                 "FORM:READ:UNIT ON",

@@ -17,7 +17,7 @@ FRESH_S = 30.0
 """What is older is not known any more."""
 LOST_S = 60.0
 """A limit on what has not been measured for so long protects nobody: the run ends."""
-TELL_K = 0.5
+TELL_K = 1.0
 """By so much a value must have changed for the journal to be told again."""
 
 
@@ -67,21 +67,32 @@ def ends_a_wait(engine: Engine) -> bool:
 def may_begin(engine: Engine, node: TimedNode) -> bool:
     """Whether the limits on the temperature allow the step; the run ends where they do not."""
     limits = engine.limits if node.limits is None else narrower(engine.limits, node.limits)
+    name = engine.plan.temperature
+    if _limits_temperature(limits) and name not in engine.state.auxiliaries:
+        _lost(engine, f"the temperature is limited, and aux.{name} was never measured")
+        return False
     return is_watched(engine, limits) and is_within(engine, limits)
 
 
 def is_watched(engine: Engine, limits: Limits) -> bool:
-    """Whether what is limited is being measured; if not, the run ends."""
+    """Whether what is limited is still being measured; if not, the run ends."""
     state, name = engine.state, engine.plan.temperature
-    if (limits.temperature_low_K, limits.temperature_high_K) == (None, None) or name is None:
+    if not _limits_temperature(limits) or name is None:
         return True
     seen = state.auxiliaries.get(name)
-    if seen is not None and state.now_s - seen.time_s <= LOST_S:
+    age_s = state.now_s - (state.started_s if seen is None else seen.time_s)
+    if age_s <= LOST_S:
         return True
-    since = "was never measured" if seen is None else f"is {state.now_s - seen.time_s:.0f} s old"
-    text = f"the temperature is limited, and aux.{name} {since}"
-    _end(engine, "fault", {"error": "TemperatureLost", "text": text})
+    _lost(engine, f"the temperature is limited, and aux.{name} was not measured for {age_s:.0f} s")
     return False
+
+
+def _limits_temperature(limits: Limits) -> bool:
+    return (limits.temperature_low_K, limits.temperature_high_K) != (None, None)
+
+
+def _lost(engine: Engine, text: str) -> None:
+    _end(engine, "fault", {"error": "TemperatureLost", "text": text})
 
 
 def is_within(engine: Engine, limits: Limits) -> bool:

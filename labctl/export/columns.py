@@ -82,12 +82,17 @@ def bdf_rows(reader: Reader, simulated: bool) -> Iterator[tuple[Value, ...]]:
             row.set_current_A,
             row.set_voltage_V,
             compliance(row),
-            None if row.temperature_K is None else row.temperature_K - ZERO_CELSIUS_K,
+            degC(row.temperature_K),
             quality(before, row),
             row.terminal,
             int(simulated),
         )
         before = row
+
+
+def degC(temperature_K: float | None) -> float | None:
+    """A temperature as files have it, in 1e-5 °C; None where it is not known."""
+    return None if temperature_K is None else round(temperature_K - ZERO_CELSIUS_K, 5)
 
 
 def step_type(row: RecordedRow, net_Ah: float) -> str:

@@ -47,7 +47,7 @@ def check(
         labctl check na-cu-reservoir-ce --cell na-cu-half -p j="1 mA/cm2"
         labctl check my-protocol.yaml --cell my-cell.yaml --bench bench.yaml --channel A1
     """
-    from labctl.bench.opening import auxiliaries_of
+    from labctl.bench.auxiliaries import auxiliaries_of
     from labctl_protocols import checker
     from labctl_protocols.files import load_protocol
 
@@ -94,7 +94,7 @@ def explain(
         labctl explain na-cu-reservoir-ce --cell na-cu-half
         labctl explain na-cu-reservoir-ce --cell na-cu-half -p portions=3 --json
     """
-    from labctl.bench.opening import auxiliaries_of
+    from labctl.bench.auxiliaries import auxiliaries_of
     from labctl.show.explain import explain_document, explain_lines
     from labctl_protocols.checker import bind
     from labctl_protocols.files import load_protocol

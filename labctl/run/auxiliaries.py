@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from labctl.bench import Bench
-from labctl.bench.opening import make_auxiliary
+from labctl.bench.auxiliaries import make_auxiliary
 from labctl.run.poller import Poller
 from labctl_drivers.vocabulary import Identity
 from labctl_simulators.ports import Firmware

@@ -11,7 +11,8 @@ from labctl import journal as journals
 from labctl import mqtt
 from labctl.auxiliary_twin import auxiliary_twins
 from labctl.bench import BenchError
-from labctl.bench.opening import auxiliaries_of, make_channel
+from labctl.bench.auxiliaries import auxiliaries_of
+from labctl.bench.opening import make_channel
 from labctl.journal.clock import host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
 from labctl.run.amending import Amending, Bind
@@ -165,6 +166,7 @@ async def _conduct(
             twin=twins.get(role),
             speed=factor,
             transcript=request.transcript if role == MAIN else None,
+            capture=request.capture if role == MAIN else None,
             links=links,
         )
         for role, name in request.channels.items()

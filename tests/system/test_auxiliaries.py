@@ -12,6 +12,7 @@ from helpers.cli import labctl
 
 from labctl.bench import Bench, load_bench, parse_bench
 from labctl.cli.check import check
+from labctl.cli.doctor import doctor
 from labctl.journal import Reader, RecordedEvent, RecordedRow
 from labctl.replay.again import replay_run
 from labctl.run import conduct as conducting
@@ -277,3 +278,15 @@ steps:
         assert reader.manifest()["simulated"] is True
     assert ended == ["aux.chamber", "time"]
     assert all(row.temperature_K is not None for row in rows)
+
+
+def test_doctor_tells_who_stands_beside_the_cells_and_what_they_measure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = doctor(EXAMPLE / "bench.yaml", cell="na-cu-half", json=True)
+    told = json.loads(capsys.readouterr().out)["channels"]
+    assert code == 0
+    beside = {name: {f["check"]: f for f in told[name]} for name in ("oven", "scanner")}
+    assert {f["state"] for each in beside.values() for f in each.values()} == {"good"}
+    assert "ESPEC P300" in beside["oven"]["identity"]["text"]
+    assert float(beside["scanner"]["t_A1"]["text"].split()[0]) == pytest.approx(25.0, abs=2.0)

@@ -50,6 +50,7 @@ def check(
     from labctl.bench.auxiliaries import auxiliaries_of
     from labctl_protocols import checker
     from labctl_protocols.files import load_protocol
+    from labctl_protocols.plan import limits_temperature
 
     record = None
     if cell is None:
@@ -73,6 +74,11 @@ def check(
         driver = described.driver_of(channels["main"])
         bounded = " and ".join(unbounded)
         print_lines([f"{driver} does not itself bound {bounded}: the PC does, while it lives"])
+    if plan is not None and limits_temperature(plan.limits):
+        name = plan.temperature
+        print_lines(
+            [f"no instrument bounds the temperature (aux.{name}): the PC does, while it lives"]
+        )
     print_lines([f"{protocol}: no mistakes found"])
     return 0
 

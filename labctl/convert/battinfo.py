@@ -88,7 +88,9 @@ def _step(node: Node, ctx: Context) -> Item | None:
     temperature = node.get("temperature")
     if temperature is not None:
         ctx.refuse(
-            temperature.where, temperature.path, "labctl sets no temperature in this version"
+            temperature.where,
+            temperature.path,
+            "say it in the protocol: `set: {<chamber>: …}`, by the bench's name for it",
         )
     if reader is None:
         known = ", ".join(MODES)

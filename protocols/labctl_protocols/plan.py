@@ -106,6 +106,11 @@ class Limits:
     temperature_low_K: float | None = None
 
 
+def limits_temperature(limits: Limits) -> bool:
+    """Whether there is a limit on the temperature."""
+    return (limits.temperature_low_K, limits.temperature_high_K) != (None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Which readings become rows, beside every step's first and last."""

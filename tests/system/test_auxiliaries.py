@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,40 @@ def test_doctor_tells_who_stands_beside_the_cells_and_what_they_measure(
     assert {f["state"] for each in beside.values() for f in each.values()} == {"good"}
     assert "ESPEC P300" in beside["oven"]["identity"]["text"]
     assert float(beside["scanner"]["t_A1"]["text"].split()[0]) == pytest.approx(25.0, abs=2.0)
+
+
+# ---- many cells -------------------------------------------------------------------------------
+
+MANY = """\
+bench: many
+instruments:
+  one: {driver: keithley-2450, resource: sim}
+  two: {driver: keithley-2450, resource: sim}
+  scanner: {driver: daq6510, resource: sim}
+auxiliaries:
+  t1: {instrument: scanner, channel: 101}
+  t2: {instrument: scanner, channel: 110}
+channels:
+  A1: {instrument: one, temperature: t1}
+  A2: {instrument: two, temperature: t2}
+"""
+
+
+def test_one_scanner_serves_two_runs_and_each_has_its_own_limit(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(LIMITED, encoding="utf-8")
+    both = parse_bench(MANY, "bench.yaml")
+    hot, cool = (
+        replace(
+            running.request_of(path, "na-cu-half", tmp_path / channel, bench=both, model=model),
+            channels={"main": channel},
+        )
+        for channel, model in (("A1", HEATS), ("A2", {"instrument_error": 0.0}))
+    )
+    results = conducting.conduct_all([hot, cool], [None, None])
+    assert all(isinstance(each, RunResult) for each in results), results
+    first, second = (each for each in results if isinstance(each, RunResult))
+    assert (first.outcome, second.outcome) == ("limit", "completed")
+    seen_K = [row.temperature_K for row in rows_of(second)]
+    assert None not in seen_K
+    assert max(each for each in seen_K if each is not None) < ZERO_K + 26.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from labctl_protocols.decisions import AuxRead
 from labctl_protocols.engine.judge import narrower, temperature_beyond
 from labctl_protocols.engine.state import Probed, RunState
-from labctl_protocols.plan import Limits, TimedNode
+from labctl_protocols.plan import Limits, TimedNode, limits_temperature
 
 if TYPE_CHECKING:
     from labctl_protocols.engine.engine import Engine
@@ -68,7 +68,7 @@ def may_begin(engine: Engine, node: TimedNode) -> bool:
     """Whether the limits on the temperature allow the step; the run ends where they do not."""
     limits = engine.limits if node.limits is None else narrower(engine.limits, node.limits)
     name = engine.plan.temperature
-    if _limits_temperature(limits) and name not in engine.state.auxiliaries:
+    if limits_temperature(limits) and name not in engine.state.auxiliaries:
         _lost(engine, f"the temperature is limited, and aux.{name} was never measured")
         return False
     return is_watched(engine, limits) and is_within(engine, limits)
@@ -77,7 +77,7 @@ def may_begin(engine: Engine, node: TimedNode) -> bool:
 def is_watched(engine: Engine, limits: Limits) -> bool:
     """Whether what is limited is still being measured; if not, the run ends."""
     state, name = engine.state, engine.plan.temperature
-    if not _limits_temperature(limits) or name is None:
+    if not limits_temperature(limits) or name is None:
         return True
     seen = state.auxiliaries.get(name)
     age_s = state.now_s - (state.started_s if seen is None else seen.time_s)
@@ -85,10 +85,6 @@ def is_watched(engine: Engine, limits: Limits) -> bool:
         return True
     _lost(engine, f"the temperature is limited, and aux.{name} was not measured for {age_s:.0f} s")
     return False
-
-
-def _limits_temperature(limits: Limits) -> bool:
-    return (limits.temperature_low_K, limits.temperature_high_K) != (None, None)
 
 
 def _lost(engine: Engine, text: str) -> None:

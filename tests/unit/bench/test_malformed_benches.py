@@ -113,6 +113,12 @@ TABLE = [
     ),
     Row("no-such-auxiliary", "temperature: chamber", "temperature: chambre", "18:38"),
     Row("holds-no-cell", "{instrument: two,", "{instrument: oven,", "18:20"),
+    Row(
+        "cell-of-auxiliary",
+        "driver: espec,",
+        "driver: espec, simulate: {model: na-half},",
+        "13:36",
+    ),
     Row("choice", "driver: espec,", "driver: daq6510, sensor: X,", "13:35"),
     Row("number", "driver: espec,", "driver: espec, every_s: often,", "13:34"),
     Row("url", "mqtt://localhost", "http://localhost", "3:13"),

@@ -75,10 +75,8 @@ def check(
         bounded = " and ".join(unbounded)
         print_lines([f"{driver} does not itself bound {bounded}: the PC does, while it lives"])
     if plan is not None and limits_temperature(plan.limits):
-        name = plan.temperature
-        print_lines(
-            [f"no instrument bounds the temperature (aux.{name}): the PC does, while it lives"]
-        )
+        what = f"the temperature (aux.{plan.temperature})"
+        print_lines([f"no instrument bounds {what}: the PC does, while it lives"])
     print_lines([f"{protocol}: no mistakes found"])
     return 0
 

@@ -90,7 +90,7 @@ def _step(node: Node, ctx: Context) -> Item | None:
         ctx.refuse(
             temperature.where,
             temperature.path,
-            "say it in the protocol: `set: {<chamber>: …}`, by the bench's name for it",
+            "write `set: {<chamber>: …}`, with the bench's name for the chamber",
         )
     if reader is None:
         known = ", ".join(MODES)

@@ -129,7 +129,7 @@ def _head(root: Node, ctx: Context) -> str:
         ("termination", "a loop takes `until: retention < 80 %`"),
         (
             "temperature",
-            "say it in the protocol: `set: {<chamber>: …}`, by the bench's name for it",
+            "write `set: {<chamber>: …}`, with the bench's name for the chamber",
         ),
     ):
         given = root.get(name)

@@ -177,10 +177,20 @@ class RunLoop:
         return self._asleep(began_s) or Applied(changed.time_s, changed.time_error_s)
 
     async def _set(self, command: SetAux) -> Heard:
+        """Have it set; the operator need not wait for an instrument that does not answer."""
         loop = asyncio.get_running_loop()
+        poller = self._auxiliaries[command.name]
+        setting = asyncio.ensure_future(poller.set_temperature(command.name, command.value))
+        setting.add_done_callback(lambda _: self._wake_up())
         try:
-            poller = self._auxiliaries[command.name]
-            value = await poller.set_temperature(command.name, command.value)
+            while not setting.done() and self._end is None:
+                await self._sleep_until(None)
+        finally:
+            setting.cancel()
+        if self._end is not None:
+            return self._asked_to_end(*self._end)
+        try:
+            value = setting.result()
         except InstrumentError as error:
             return self._fault(error)
         return self._asleep(loop.time()) or AuxSet(loop.time(), command.name, value)

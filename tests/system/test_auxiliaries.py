@@ -1,5 +1,6 @@
 """Runs with a chamber around the cell and a scanner on it: memory, TCP, and what may go wrong."""
 
+import asyncio
 import csv
 import json
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from labctl.cli.doctor import doctor
 from labctl.journal import Reader, RecordedEvent, RecordedRow
 from labctl.replay.again import replay_run
 from labctl.run import conduct as conducting
+from labctl.run.loop import RunLoop
+from labctl.run.poller import Poller
 from labctl.run.request import RunResult
 from labctl_drivers.errors import LinkLost
 from labctl_protocols.engine.auxiliary import LOST_S
@@ -210,6 +213,28 @@ def test_a_chamber_that_is_gone_fails_its_set_and_the_output_is_off(
     result = run(protocol.replace("until 2 mAh/cm2", "until 1 min"), tmp_path)
     assert (result.outcome, result.exit_code) == ("fault", 4)
     assert "LinkLost" in result.reason
+    assert events_of(result, "output")[-1].data == {"on": False, "read_back": True}
+
+
+def test_a_stop_is_heard_while_a_chamber_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RunLoop] = []
+
+    class Watched(RunLoop):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            asked.append(self)
+
+    async def for_ever(self: Poller, name: str, temperature_K: float) -> float:
+        asyncio.get_running_loop().call_later(1.0, asked[0].request_stop, "enough")
+        await asyncio.Event().wait()
+        return temperature_K
+
+    monkeypatch.setattr(conducting, "RunLoop", Watched)
+    monkeypatch.setattr(Poller, "set_temperature", for_ever)
+    result = run(FREE + "  - set: {chamber: 30 degC}\n  - rest: 1 min\n", tmp_path)
+    assert (result.outcome, result.reason) == ("stopped", "enough")
     assert events_of(result, "output")[-1].data == {"on": False, "read_back": True}
 
 

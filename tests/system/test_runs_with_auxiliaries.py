@@ -272,9 +272,9 @@ name: tcp
 cell: {kind: half, metal: Na}
 limits: {voltage: -0.5 V .. 1.5 V, current: 5 mA, temperature: 15 degC .. 45 degC}
 steps:
-  - set: {chamber: 27 degC}
-  - rest: until aux.chamber > 26.5 degC or 1 h
-  - plate: 1 mA/cm2 until 2 min
+  - set: {chamber: 26.5 degC}
+  - rest: until aux.chamber > 25.8 degC or 1 h
+  - plate: 1 mA/cm2 until 30 s
 """
     (tmp_path / "p.yaml").write_text(protocol, encoding="utf-8")
     file = tmp_path / "bench.yaml"
@@ -291,10 +291,10 @@ steps:
         file.write_text(text, encoding="utf-8")
         return file
 
-    with running.simulating(written(), "--speed", "60x", count=3) as at:
+    with running.simulating(written(), "--speed", "20x", count=3) as at:
         ports = {"keithley-2450": at["smu"], "daq6510": at["scanner"], "espec": at["oven"]}
         words = ("run", "p.yaml", "--cell", "na-cu-half", "--bench", str(written(**ports)))
-        result = labctl(*words, "--speed", "60x", "--json", cwd=tmp_path)
+        result = labctl(*words, "--speed", "20x", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     assert document["outcome"] == "completed"

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from labctl.auxiliary_twin import auxiliary_twins
 from labctl.bench import Bench, Instrument, Simulate, load_bench
-from labctl.bench.settings import is_auxiliary
 from labctl.bench.model import DEFAULT_PORT
+from labctl.bench.settings import is_auxiliary
 from labctl.cli.exits import Refused
 from labctl.cli.inputs import find_cell
 from labctl.cli.options import Pairs, named_numbers, read_speed

@@ -294,8 +294,11 @@ async def test_a_reply_of_another_form_is_no_reading_and_the_next_one_is(name, r
         b.wire.change = of_query(b.kind, lambda replies: [(replies[-1][0], reply)])
         with pytest.raises(BadReply):
             await b.aux.read()
+        count = len(b.wire.written)
         b.wire.change = lambda _line, replies: replies
         b.check(await b.aux.read())
+        # its place is found again before anything else is asked
+        assert b.wire.written[count].rstrip() in (b"*IDN?", b"TYPE?")
 
 
 @pytest.mark.parametrize("name", AUXILIARIES)

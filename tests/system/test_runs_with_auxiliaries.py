@@ -22,6 +22,7 @@ from labctl.run.loop import RunLoop
 from labctl.run.poller import Poller
 from labctl.run.request import RunResult
 from labctl_drivers.errors import LinkLost
+from labctl_protocols.decisions import AuxRead
 from labctl_protocols.engine.auxiliary import LOST_S
 from labctl_protocols.problems import ProtocolError
 
@@ -147,6 +148,28 @@ def test_a_cell_that_heats_itself_beyond_the_limit_is_switched_off(tmp_path: Pat
     assert ZERO_K + 28.0 < float(str(limit.data["value"])) < ZERO_K + 28.5
     last = rows_of(result)[-1]
     assert limit.t_s - last.t_s < 10.0
+
+
+def test_what_comes_while_nobody_waits_is_heard_before_the_next_reading_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Told(RunLoop):
+        """Hears of a fire just after the first reading of the rest, whose next is due in 60 s."""
+
+        def __init__(self, engine: Any, channels: Any, on_answer: Any, *more: Any) -> None:
+            def answered(answer: Any) -> None:
+                on_answer(answer)
+                if answer.rows and answer.rows[0].t_s < 10.0:
+                    now = asyncio.get_running_loop().time()
+                    self.hear_beside(AuxRead(now, {"t_A1": 400.0}))
+
+            super().__init__(engine, channels, answered, *more)
+
+    monkeypatch.setattr(conducting, "RunLoop", Told)
+    result = run(LIMITED, tmp_path, model={"instrument_error": 0.0})
+    assert result.outcome == "limit"
+    (limit,) = events_of(result, "limit")
+    assert limit.t_s - rows_of(result)[0].t_s < 1.0
 
 
 def test_a_run_with_auxiliaries_is_heard_again_bit_for_bit(tmp_path: Path) -> None:

@@ -216,6 +216,19 @@ def test_it_acts_while_the_run_waits_too() -> None:
     assert engine.hear(measured(9.0, 400.0)).commands == (Safe(),)
 
 
+def test_a_scanner_lost_while_the_output_is_off_ends_nothing_before_it_goes_on() -> None:
+    engine = engine_of(FAR, limits=HOT)
+    charging(engine)
+    engine.hear(Said(2.0, "pause", "ada"))
+    engine.hear(seen(2.1, 0.01))
+    assert engine.hear(Safed(2.2)).waits
+    assert engine.hear(measured(LOST_S + 10.0, None)).waits
+    engine.hear(Said(LOST_S + 20.0, "continue", "ada"))
+    engine.hear(Applied(LOST_S + 20.1))
+    assert engine.hear(measured(LOST_S + 21.0, None)).commands == (Safe(),)
+    assert engine.hear(Safed(LOST_S + 22.0)).ended == "fault"
+
+
 def test_a_group_s_narrower_limit_is_looked_at_before_its_step_begins() -> None:
     narrow = Limits(temperature_high_K=ROOM_K - 1.0)
     engine = engine_of(group("g", FAR, limits=narrow))

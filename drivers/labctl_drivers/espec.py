@@ -174,7 +174,11 @@ class Espec:
         return f"{self._prefix}{line}".encode()
 
     def _text(self, answer: Answer) -> str:
-        return scpi.text(answer.data).removeprefix(self._prefix)
+        try:
+            return scpi.text(answer.data).removeprefix(self._prefix)
+        except BadReply:
+            self._link.distrust()
+            raise
 
     def _is_type(self, frame: bytes) -> bool:
         text = frame.decode("ascii", "replace").removeprefix(self._prefix)

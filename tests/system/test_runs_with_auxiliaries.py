@@ -159,7 +159,7 @@ def test_what_comes_while_nobody_waits_is_heard_before_the_next_reading_is_due(
         def __init__(self, engine: Any, channels: Any, on_answer: Any, *more: Any) -> None:
             def answered(answer: Any) -> None:
                 on_answer(answer)
-                if answer.rows and answer.rows[0].t_s > 50.0:
+                if answer.rows and answer.rows[0].t_s > 250.0:
                     now = asyncio.get_running_loop().time()
                     self.hear_beside(AuxRead(now, {"t_A1": 400.0}))
 

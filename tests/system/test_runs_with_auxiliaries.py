@@ -169,8 +169,9 @@ def test_what_comes_while_nobody_waits_is_heard_before_the_next_reading_is_due(
     longer = LIMITED.replace("rest: 1 min", "rest: 10 min")
     result = run(longer, tmp_path, model={"instrument_error": 0.0})
     assert result.outcome == "limit"
-    (limit,) = events_of(result, "limit")
-    assert limit.t_s - rows_of(result)[-1].t_s < 0.5
+    off = events_of(result, "output")[-1]
+    assert off.data == {"on": False, "read_back": True}
+    assert off.t_s - rows_of(result)[-1].t_s < 0.5
 
 
 def test_a_run_with_auxiliaries_is_heard_again_bit_for_bit(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import warnings
 import pytest
 import serial
 from daqmon.instrument import HP34970A
-from test_pymeasure import connected, served
+from helpers.served_firmware import served
+from test_pymeasure import connected
 
 from labctl_simulators.firmware.daq6510 import Daq6510
 from labctl_simulators.firmware.espec import Espec

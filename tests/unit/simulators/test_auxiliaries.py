@@ -10,6 +10,7 @@ from labctl_simulators.chamber import Aim, Air, Inertia, approach
 from labctl_simulators.firmware.daq6510 import Daq6510
 from labctl_simulators.firmware.espec import Espec
 from labctl_simulators.firmware.keysight_34970a import Keysight34970A
+from labctl_simulators.firmware.scpi import expand
 from labctl_simulators.ports import CellSize, Source
 from labctl_simulators.probes import ROOM_K, Steady, probe_of
 from labctl_simulators.terminals import Terminals
@@ -284,3 +285,31 @@ def test_of_three_electrodes_it_is_the_body():
     size = CellSize(kind="anode-free", metal="Na", capacity_Ah=2e-3, reservoir=True)
     cell = three_electrode(size, {"temperature_degC": 30.0}, 0)
     assert probe_of(cell).temperature_K(0.0) == pytest.approx(303.15)
+
+
+# Hostile talk
+
+
+WORDS = (
+    *("1", "0", "-1", "1e9", "INF", "MIN", "DEF", "ON", "OFF", "K", "TC", "THER", "RTD", "FRTD"),
+    *('"TEMP"', '"VOLT"', '"defbuffer1"', "'x'", "(@101)", "(@101:103)", "(@)", "(@999)", "(101)"),
+    *("BUS", "TIM", "IMM", "READ", "CHAN", "REL", "F", "85", "10000", "5000", "100", "#H1F"),
+)
+
+
+@pytest.mark.parametrize("make", SCANNERS)
+def test_any_command_with_any_parameters_ends_in_a_reply_or_an_error(make):
+    for seed in range(8):
+        dice = random.Random(seed)
+        device, now = make({101: Steady()}, seed=seed), 0.0
+        for _ in range(300):
+            command = dice.choice(device.grammar.commands)
+            header = dice.choice(expand(command.spec)).replace("[1]", "")
+            mark = dice.choice(("?", ""))
+            words = ",".join(dice.choice(WORDS) for _ in range(dice.choice((0, 1, 1, 2, 3))))
+            device.errors.clear()
+            replies = device.feed(f"{header}{mark} {words}\n".encode(), now)
+            assert len(replies) + (len(device.errors) > 0) <= 1
+            if mark:
+                assert replies or len(device.errors)
+            now += dice.choice((0.001, 0.1, 10.0))

@@ -6,7 +6,7 @@ from typing import Any
 
 from labctl.bench.model import Bench, BenchError, Instrument, Simulate
 from labctl.bench.settings import is_auxiliary
-from labctl.twin import load_simulator
+from labctl.twin import load_simulator, with_faults
 from labctl_simulators.ports import Cell, Firmware, Probe
 from labctl_simulators.probes import Steady, probe_of
 from labctl_simulators.surroundings import Surroundings
@@ -29,11 +29,13 @@ def auxiliary_twins(bench: Bench, cells: Mapping[str, Cell], seed: int = 0) -> d
     for each in chambers:
         chamber = _make(each, seeds[each.name])
         inside = list(cells.values()) if len(chambers) == 1 else []
-        twins[each.name] = Surroundings(chamber, chamber.air, inside)
+        around = Surroundings(chamber, chamber.air, inside)
+        twins[each.name] = with_faults(around, each, seeds[each.name])
         air = chamber.air if len(chambers) == 1 else None
     for each in scanners:
         probes = _probes(bench, each.name, cells, air)
-        twins[each.name] = _make(each, seeds[each.name], probes=probes)
+        scanner = _make(each, seeds[each.name], probes=probes)
+        twins[each.name] = with_faults(scanner, each, seeds[each.name])
     return twins
 
 

@@ -1,7 +1,7 @@
 """A chamber with cells in it: its air is what is around them."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from labctl_simulators.ports import Cell, Firmware, ManyTerminals, Probe
 
@@ -34,6 +34,9 @@ class Surroundings:
         """Let time pass without traffic."""
         self._chamber.advance(now)
         self._surround(now)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the chamber has
+        return getattr(self._chamber, name)
 
     def _surround(self, now: float) -> None:
         if self._bodies:

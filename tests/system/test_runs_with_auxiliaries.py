@@ -201,6 +201,24 @@ class Dies:
         return replies
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_wires_that_fail_now_and_then_end_no_run_and_give_no_false_temperature(
+    tmp_path: Path, seed: int
+) -> None:
+    # not from the start: an instrument that does not answer then starts no run
+    kinds = ("drop", "nan", "duplicate", "delay", "split", "stale")
+    faults = ", ".join(f"{kind}: {{part: 0.02, after: 10 s}}" for kind in kinds)
+    path = tmp_path / "p.yaml"
+    path.write_text(LIMITED, encoding="utf-8")
+    failing = bench(**{"port: 5026": f"port: 5026, seed: {seed}, faults: {{{faults}}}"})
+    exact = {"instrument_error": 0.0}
+    result = running.run(path, "na-cu-half", tmp_path / "data", bench=failing, model=exact)
+    assert result.outcome == "completed", result.reason
+    known = [row.temperature_K for row in rows_of(result) if row.temperature_K is not None]
+    assert known
+    assert ZERO_K + 24.0 < min(known) <= max(known) < ZERO_K + 26.5
+
+
 def unplugged(
     monkeypatch: pytest.MonkeyPatch, name: str, at_s: float
 ) -> Callable[..., dict[str, Any]]:

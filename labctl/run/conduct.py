@@ -308,7 +308,8 @@ async def _drive(
     stops.to(run.request_stop)
     with control.opened(run, folder), contextlib.ExitStack() as listening:
         for poller in dict.fromkeys(pollers.values()):
-            listening.enter_context(poller.heard_by(run.hear_beside))
+            names = [name for name, each in pollers.items() if each is poller]
+            listening.enter_context(poller.heard_by(run.hear_beside, names))
             # what is limited must have been seen before anything is driven
             await poller.read()
         ended = await run.run(begin_s if real_time else None)

@@ -6,7 +6,7 @@ says what that means.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from labctl_drivers.auxiliary import Auxiliary, Temperature
 from labctl_drivers.errors import InstrumentError, WrongInstrument
@@ -25,7 +25,7 @@ class Poller:
     def __init__(self, auxiliary: Auxiliary, channels: Mapping[str, int]) -> None:
         self.channels = dict(channels)
         self._auxiliary = auxiliary
-        self._listeners: list[Listener] = []
+        self._listeners: list[tuple[Listener, frozenset[str]]] = []
         self._turn = asyncio.Lock()
         self._identity: Identity | None = None
         self._is_open = False
@@ -38,14 +38,15 @@ class Poller:
             return await self._opened()
 
     @contextlib.contextmanager
-    def heard_by(self, listener: Listener) -> Iterator[None]:
-        """While inside, whatever is read is told to the listener, who must not raise."""
-        self._listeners.append(listener)
+    def heard_by(self, listener: Listener, names: Iterable[str]) -> Iterator[None]:
+        """While inside, what these auxiliaries show is told to the listener, who must not raise."""
+        entry = listener, frozenset(names)
+        self._listeners.append(entry)
         self._settle()
         try:
             yield
         finally:
-            self._listeners.remove(listener)
+            self._listeners.remove(entry)
             self._settle()
 
     @contextlib.contextmanager
@@ -116,9 +117,9 @@ class Poller:
             name: found[channel].temperature_K if channel in found else None
             for name, channel in self.channels.items()
         }
-        told = AuxRead(min((each.time_s for each in found.values()), default=now), values)
-        for listener in self._listeners:
-            listener(told)
+        read_s = min((each.time_s for each in found.values()), default=now)
+        for listener, names in self._listeners:
+            listener(AuxRead(read_s, {name: values[name] for name in values if name in names}))
 
     def _settle(self) -> None:
         """Read again and again while somebody needs it, and at no other time."""

@@ -75,7 +75,7 @@ async def polled(fake: Fake):
     heard: list[AuxRead] = []
     await poller.open()
     try:
-        with poller.heard_by(heard.append):
+        with poller.heard_by(heard.append, ("a", "b")):
             yield poller, heard
     finally:
         await poller.close()
@@ -98,15 +98,17 @@ async def test_it_is_read_again_and_again_while_somebody_listens() -> None:
     assert fake.reads == reads
 
 
-async def test_all_who_listen_hear_the_same() -> None:
+async def test_all_who_listen_hear_the_same_each_of_what_is_its_own() -> None:
     async with polled(Fake()) as (poller, heard):
         others: list[AuxRead] = []
         await asyncio.sleep(20.0)
-        with poller.heard_by(others.append):
+        with poller.heard_by(others.append, ("b",)):
             await asyncio.sleep(20.0)
         await asyncio.sleep(20.0)
-        assert others == [read for read in heard if others[0].time_s <= read.time_s][: len(others)]
-        assert len(others) < len(heard)
+        since = [read for read in heard if others[0].time_s <= read.time_s]
+        assert 3 <= len(others) < len(since)
+        for ours, theirs in zip(others, since, strict=False):
+            assert ours == AuxRead(theirs.time_s, {"b": theirs.values["b"]})
 
 
 @pytest.mark.parametrize("error", [LinkLost("x"), LinkTimeout("x"), ZeroDivisionError("a bug")])
@@ -153,7 +155,7 @@ async def test_while_everybody_waits_nothing_moves_the_clock() -> None:
     fake = Fake()
     async with polled(fake) as (poller, heard):
         await asyncio.sleep(20.0)
-        with poller.heard_by(lambda _: None):
+        with poller.heard_by(lambda _: None, ()):
             with poller.held():
                 before = len(heard)
                 await asyncio.sleep(20.0)

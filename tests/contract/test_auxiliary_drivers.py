@@ -25,7 +25,7 @@ from labctl_drivers.errors import (
     OutOfRange,
     WrongInstrument,
 )
-from labctl_drivers.link import Link, MemoryTransport
+from labctl_drivers.link import Link, MemoryTransport, make_transport
 
 pytestmark = pytest.mark.virtual_time
 Replies = list[tuple[float, bytes]]
@@ -404,6 +404,43 @@ async def test_an_instrument_that_was_off_for_a_while_is_set_up_again(name: str)
                 await b.aux.read()
         await b.aux.open()
         b.check(await b.aux.read())
+
+
+@pytest.mark.parametrize("serve", ["tcp", "pty"])
+@pytest.mark.parametrize("name", AUXILIARIES)
+def test_over_a_socket_and_a_serial_port(name: str, serve: str) -> None:
+    """On a clock that is real: what other processes would see."""
+    if serve == "pty":
+        pty_port = pytest.importorskip("labctl_simulators.servers.pty_port")
+        serving = pty_port.serve_pty
+    else:
+        from labctl_simulators.servers.tcp import serve_tcp
+
+        def serving(firmware: Any, speed: float) -> Any:
+            return serve_tcp(firmware, "127.0.0.1", 0, speed)
+
+    async def served() -> None:
+        kind = KINDS[name]
+        places = {channel: Place(ROOM_K + channel - 105) for channel in kind.channels}
+        exact = {} if name == "espec" else {"probes": places}
+        firmware = load("labctl.simulators", name)(**exact, instrument_error=0.0)
+        driver = load("labctl.drivers", name)
+        link = getattr(driver, "LINK_SETTINGS", {}) if serve == "pty" else {}
+        async with serving(firmware, 1.0) as resource:
+            options = {"channels": kind.channels, **kind.options}
+            aux = driver(Link(make_transport(resource, **link)), **options)
+            try:
+                await aux.open()
+                scanned = await aux.read()
+                for channel, found in scanned.items():
+                    assert isinstance(found, Temperature)
+                    if name != "espec":
+                        truth_K = places[channel].kelvin
+                        assert found.temperature_K == pytest.approx(truth_K, abs=kind.within_K)
+            finally:
+                await aux.close()
+
+    asyncio.run(served())
 
 
 # ---- set --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import ClassVar
 from labctl_drivers import scanner, scpi
 from labctl_drivers.auxiliary import Port, Scanned, Temperature, checked_period
 from labctl_drivers.channel import Maturity
-from labctl_drivers.errors import BadReply, InvalidReading
+from labctl_drivers.errors import BadReply, InstrumentRefused, InvalidReading
 from labctl_drivers.link import Answer, Link
 from labctl_drivers.vocabulary import Identity
 
@@ -60,16 +60,15 @@ class Keysight34970A:
         found = await scanner.identify(self._link, makers, self.MODELS, self._serial)
         await self._link.write(b"*CLS")
         where = scanner.channel_list(self._channels)
-        # CONF switches it off
-        checked = [f"SENS:TEMP:TRAN:TC:CHEC ON,{where}"] if self._open_detection else []
+        # first CONF, which switches check and units off again
+        configured = (f"CONF:TEMP TC,{self._sensor},{where}", f"UNIT:TEMP C,{where}")
+        await scanner.configure(self._link, configured)
+        if self._open_detection:
+            await self._detect_open(where)
         await scanner.configure(
             self._link,
             (
-                f"CONF:TEMP TC,{self._sensor},{where}",
-                f"UNIT:TEMP C,{where}",
-                *checked,
                 f"ROUT:SCAN {where}",
-                # after CONF, which switches the units off again
                 "FORM:READ:UNIT ON",
                 "FORM:READ:TIME ON",
                 "FORM:READ:CHAN ON",
@@ -77,6 +76,13 @@ class Keysight34970A:
             ),
         )
         return found
+
+    async def _detect_open(self, where: str) -> None:
+        try:
+            await scanner.configure(self._link, (f"SENS:TEMP:TRAN:TC:CHEC ON,{where}",))
+        except InstrumentRefused as error:
+            text = f"{error.text} (with `open_detection: false` a broken thermocouple is not told)"
+            raise InstrumentRefused(error.code, text, "SENS:TEMP:TRAN:TC:CHEC ON") from error
 
     async def read(self) -> Scanned:
         """One scan of all channels. Raises BadReply, InstrumentRefused and the link's errors."""

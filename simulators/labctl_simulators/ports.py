@@ -69,11 +69,13 @@ class Source:
     """What the instrument presents to the cell: nothing, a current or a voltage, with a limit.
 
     `current`: `level` A, |V| held to `limit` V. `voltage`: `level` V, |I| held to `limit` A.
+    `scale`: the current that matters, in A, where it is far below the level or limit.
     """
 
     kind: Literal["open", "current", "voltage"] = "open"
     level: float = 0.0
     limit: float = 0.0
+    scale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,13 @@ class Firmware(Protocol):
         """Let time pass without traffic."""
 
 
+class Probe(Protocol):
+    """A place whose temperature a sensor can be at: a cell, the air of a chamber, a room."""
+
+    def temperature_K(self, now: float) -> float:
+        """Its temperature at a time of the caller's clock; NaN where the sensor is broken."""
+
+
 class MakeCell(Protocol):
     """A cell model's factory, as entry points in the group `labctl.cells` name it."""
 

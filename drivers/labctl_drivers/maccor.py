@@ -168,7 +168,7 @@ class Maccor:
             if not self._ours:
                 await self._start(status, new)
             elif status.stat != macnet.ACTIVE:
-                raise OutputLost(f"the channel is {status.name}")
+                raise OutputLost(f"the output went off: the channel is {status.name}")
             changed = await self._change(new, abs(status.current_A))
             if new.held:
                 # which side it needs does not show while another current flows
@@ -195,7 +195,7 @@ class Maccor:
         except BadReply as error:
             raise InvalidReading(str(error)) from error
         if status.stat != macnet.ACTIVE:
-            raise OutputLost(f"the channel is {status.name}")
+            raise OutputLost(f"the output went off: the channel is {status.name}")
         voltage = status.voltage_V
         current = status.current_A if self._signed else program.sign * abs(status.current_A)
         check_plausible(program, self._model, voltage, current)
@@ -268,7 +268,7 @@ class Maccor:
         await self._wire.start(new)
         status = await self._wire.status_once(lambda each: each.stat not in STARTING)
         if status.stat != macnet.ACTIVE:
-            raise OutputLost(f"the channel is {status.name}")
+            raise OutputLost(f"the output went off: the channel is {status.name}")
         # whether a start keeps them is not known [?]
         await self._protect(new.safety)
 

@@ -168,8 +168,13 @@ class Maccor:
             if not self._ours:
                 await self._start(status, new)
             elif status.stat != macnet.ACTIVE:
-                raise OutputLost(f"the channel is {status.name}")
+                raise OutputLost(f"the output went off: the channel is {status.name}")
             changed = await self._change(new, abs(status.current_A))
+            if new.held:
+                # which side it needs does not show while another current flows
+                status, _ = await self._wire.status()
+                new, turned = await self._turned(new, status.voltage_V, status.current_A)
+                changed = changed if turned is None else _from_to(changed, turned)
             self._program = new
             self._asked_s = asyncio.get_running_loop().time()
         self._keep()
@@ -190,12 +195,13 @@ class Maccor:
         except BadReply as error:
             raise InvalidReading(str(error)) from error
         if status.stat != macnet.ACTIVE:
-            raise OutputLost(f"the channel is {status.name}")
+            raise OutputLost(f"the output went off: the channel is {status.name}")
         voltage = status.voltage_V
         current = status.current_A if self._signed else program.sign * abs(status.current_A)
         check_plausible(program, self._model, voltage, current)
         self._seen_V = voltage
-        await self._hold(program, voltage, current)
+        if program.held:
+            await self._hold(program, voltage, current)
         return Reading(
             time_s=(answer.sent_s + answer.received_s) / 2,
             voltage_V=voltage,
@@ -262,7 +268,7 @@ class Maccor:
         await self._wire.start(new)
         status = await self._wire.status_once(lambda each: each.stat not in STARTING)
         if status.stat != macnet.ACTIVE:
-            raise OutputLost(f"the channel is {status.name}")
+            raise OutputLost(f"the output went off: the channel is {status.name}")
         # whether a start keeps them is not known [?]
         await self._protect(new.safety)
 
@@ -307,15 +313,22 @@ class Maccor:
         return changed
 
     async def _hold(self, program: Program, voltage_V: float, current_A: float) -> None:
-        """Hold from the other side, once the cell has gone past the held voltage by itself."""
-        mode = other_side(program, self._model, voltage_V, current_A)
-        if mode is None:
-            return
+        """Go on holding when the cell has gone past the held voltage by itself."""
         async with self._changing:
             if self._program is program:
-                turned = replace(program, mode=mode)
-                await self._send(turned)
-                self._program = turned
+                self._program, _ = await self._turned(program, voltage_V, current_A)
+
+    async def _turned(
+        self, program: Program, voltage_V: float, current_A: float
+    ) -> tuple[Program, Changed | None]:
+        """The program that holds from the side that the cell needs, and when it was sent, if it
+        is another.
+        """
+        mode = other_side(program, self._model, voltage_V, current_A)
+        if mode is None:
+            return program, None
+        turned = replace(program, mode=mode)
+        return turned, await self._send(turned)
 
     # ---- off -------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from helpers import cli
@@ -39,12 +40,18 @@ def twins_served(
         server.communicate(timeout=20)
 
 
-def bench_at(folder: Path, places: Places, drivers: Mapping[str, str] = SMU) -> Path:
+def bench_at(
+    folder: Path,
+    places: Places,
+    drivers: Mapping[str, str] = SMU,
+    options: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+) -> Path:
     """A bench file for these; each instrument's channel has the instrument's name."""
     bench = {
         "bench": "wire",
         "instruments": {
-            name: {"driver": driver, **places[name]} for name, driver in drivers.items()
+            name: {"driver": driver, **places[name], **options.get(name, {})}
+            for name, driver in drivers.items()
         },
         "channels": {name: {"instrument": name} for name in drivers},
     }

@@ -206,6 +206,22 @@ async def test_a_hold_takes_the_side_that_the_cell_needs_and_changes_it() -> Non
         await channel.safe()
 
 
+async def test_a_hold_after_a_drive_takes_the_side_that_the_cell_needs() -> None:
+    """While 4 mA discharge it, the cell shows -0.1 V and seems to need a charge to 0.2 V."""
+    tester = SmallTester()
+    async with on(tester) as channel:
+        await channel.apply(Setpoint("current", -4e-3), GUARD)
+        assert (await channel.read()).voltage_V == pytest.approx(-0.1)
+        changed = await channel.apply(Setpoint("voltage", 2e-3, 0.2), GUARD)
+        reading = await channel.read()
+        assert (reading.voltage_V, reading.current_A) == (pytest.approx(0.2), pytest.approx(-1e-3))
+        (first_s, first), (last_s, last) = tester.of((6, 8))[-2:]
+        assert (first["ChMode"], last["ChMode"]) == ("C", "D")
+        assert changed.time_s - changed.time_error_s <= first_s
+        assert changed.time_s + changed.time_error_s >= last_s
+        await channel.safe()
+
+
 # ---- what is believed ----------------------------------------------------------------------
 
 

@@ -72,8 +72,8 @@ TRUE = [(i, EMF_V + OHMS * i) for i in (2e-3, 0.0, -1e-3)]
 
 @pytest.mark.parametrize("name", FAULTS)
 async def test_whatever_breaks_it_is_off_in_the_end_and_no_reading_is_wrong(name: str) -> None:
-    k, whole = 0, 0
-    while whole < 3:
+    k, broke = 0, True
+    while broke:
         k += 1
         tester = Broken(k, FAULTS[name])
         tester.channels[1].stat = 2  # somebody else's, and it stays so
@@ -84,7 +84,7 @@ async def test_whatever_breaks_it_is_off_in_the_end_and_no_reading_is_wrong(name
             pass
         else:
             assert [tuple(map(pytest.approx, each)) for each in found] == TRUE
-        whole = whole + 1 if tester.left > 0 else 0
+        broke = tester.left <= 0
         await channel.safe()
         assert [each.stat for each in tester.channels] == [0, 2]
         await channel.close()

@@ -111,15 +111,15 @@ async def test_a_hold_connects_the_counter_electrode_last() -> None:
         assert [each["command"] for each in setting] == [
             "setCtrElectConnected",
             "setRefElectVoltRange",
+            "setCurrRange",
             "setRefElectConnected",
             "setWrkElectConnected",
             "setVoltRange",
-            "setCurrRange",
             "setVolt",
             "setCtrElectConnected",
         ]
-        assert setting[4]["voltRange"] == "2V"
-        assert setting[5]["currRange"] == "1000uA"
+        assert setting[5]["voltRange"] == "2V"
+        assert setting[2]["currRange"] == "1000uA"
         reading = await channel.read()
         assert reading.voltage_V == pytest.approx(0.5, abs=2 * 2.0 / 4095)
         assert reading.current_A == pytest.approx((reading.voltage_V - EMF_V) / OHMS)
@@ -147,6 +147,7 @@ async def test_rest_is_read_with_the_counter_electrode_off() -> None:
         assert device.connected == {"Ref": True, "Ctr": False, "Wrk": True}
         reading = await channel.read()
         assert (reading.voltage_V, reading.current_A) == (EMF_V, 0.0)
+        assert (device.curr_range, reading.current_range_A) == ("1uA", 1e-6)
         await channel.safe()
 
 

@@ -208,7 +208,7 @@ class Rodeostat:
         new = program_for(setpoint, guard, self._model)
         old, self._program = self._program, None
         if new.voltage_V is None:
-            changed = await self._rest()
+            changed = await self._rest(new)
         elif old is not None and _only_the_voltage_differs(old, new):
             changed = await self._set_voltage(new)
         else:
@@ -316,24 +316,24 @@ class Rodeostat:
         said, _ = await self._ask("getCtrElectConnected")
         return strict_json.boolean(said, "connected")
 
-    async def _rest(self) -> Changed:
+    async def _rest(self, new: Program) -> Changed:
         """The counter electrode off: no current can flow, and the cell can still be read."""
         off = await self._set("setCtrElectConnected", "connected", False)
-        await self._look_at_the_cell()
+        await self._look_at_the_cell(new)
         return _between(off, off)
 
-    async def _look_at_the_cell(self) -> None:
+    async def _look_at_the_cell(self, new: Program) -> None:
         *_, widest = self._model.volts
         await self._set("setRefElectVoltRange", "voltRange", widest)
+        await self._set("setCurrRange", "currRange", new.curr_range)
         for electrode in ("Ref", "Wrk"):
             await self._set(f"set{electrode}ElectConnected", "connected", True)
 
     async def _from_rest(self, new: Program) -> Changed:
         """A range multiplies whatever is set, so ranges change while no current can flow."""
         off = await self._set("setCtrElectConnected", "connected", False)
-        await self._look_at_the_cell()
+        await self._look_at_the_cell(new)
         await self._set("setVoltRange", "voltRange", new.volt_range)
-        await self._set("setCurrRange", "currRange", new.curr_range)
         await self._set_voltage(new)
         return _between(off, await self._set("setCtrElectConnected", "connected", True))
 

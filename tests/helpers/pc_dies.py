@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from helpers import cli
 from helpers.processes import bench_at, exposed, twins_served
 from helpers.twin_server import CELL
+from labctl.bench.settings import is_auxiliary
 from labctl.journal import JournalError, Reader, list_runs
 from labctl_drivers.link import Link, MemoryTransport
 from labctl_drivers.vocabulary import Mode, Ratings
@@ -77,7 +78,7 @@ def _mode(driver: str, name: str) -> Mode | None:
     return mode if mode in ratings.modes else None
 
 
-DRIVERS = sorted(entry_points(group="labctl.drivers").names)
+DRIVERS = sorted(n for n in entry_points(group="labctl.drivers").names if not is_auxiliary(n))
 CAN = [(driver, name) for driver in DRIVERS for name in STEPS if _mode(driver, name)]
 UNGUARDED = [
     (driver, name) for driver, name in CAN if _mode(driver, name) in ratings_of(driver).unguarded

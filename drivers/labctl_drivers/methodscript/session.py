@@ -18,7 +18,7 @@ TIMEOUT_S = 1.0
 END_TIMEOUT_S = 5.0
 DEAF_S = 0.15
 ATTEMPTS = 3
-_FIRMWARE = re.compile(rb"t([a-z0-9_]{6})(\d+)#(.*)")
+_FIRMWARE = re.compile(rb"t([a-z0-9_]{6})(\w+)#(.*)")
 
 
 class Session:

@@ -56,8 +56,9 @@ class Session:
             found = _FIRMWARE.fullmatch(head.data)
             if found is None:
                 raise BadReply(f"no firmware: {head.data[:80]!r}")
-            await self._until(lambda line: line[-1:] == b"*" and len(line) > 1)
-            return found[1].decode(), f"{found[2].decode()} {found[3].decode('ascii', 'replace')}"
+            tail = await self._until(lambda line: line[-1:] == b"*" and len(line) > 1)
+            words = [found[2], found[3], b"" if tail is None else tail.data[:-1]]
+            return found[1].decode(), b" ".join(words).decode("ascii", "replace").strip()
         raise LinkTimeout("the instrument does not say what it is")
 
     async def ask(self, command: bytes) -> bytes:

@@ -92,7 +92,7 @@ async def test_opening_asks_who_is_there_and_whether_the_cell_is_on():
     async with on(OPENED, serial="ES4HR0042") as (channel, _):
         opened = await channel.open()
         assert (opened.identity.model, opened.identity.serial) == ("EmStat4 HR", "ES4HR0042")
-        assert opened.identity.firmware.startswith("1300")
+        assert opened.identity.firmware == "1300 Sep 30 2025 12:00:00 R"
         assert not opened.output_was_on
         assert channel.ratings.high_V == 6.0
         assert "current" in channel.ratings.modes

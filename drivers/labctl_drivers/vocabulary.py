@@ -162,7 +162,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What `open` found: the instrument's identity, and whether its output was already on."""
+    """What `open` found: the instrument's identity, whether its output was already on, and what
+    stood in its error queue, which is empty now.
+    """
 
     identity: Identity
     output_was_on: bool
+    errors: tuple[str, ...] = ()

@@ -38,17 +38,18 @@ class Simulate:
     """An instrument's simulated twin. `model` None fits the cell; `cell` is a file or a name.
 
     `shares` names the instrument whose cell this one hangs on, `terminal` which pair of that
-    cell's terminals it holds.
+    cell's terminals it holds. `port` and `bin_port` (of a cycler) None are the instrument's own.
     """
 
     model: str | None = None
     cell: str | None = None
     serve: Literal["tcp", "pty"] = "tcp"
-    port: int = DEFAULT_PORT
+    port: int | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     seed: int | None = None
     terminal: str = MAIN
     shares: str | None = None
+    bin_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.bench.model import Bench, BenchError, Instrument
 from labctl.bench.settings import load_driver
+from labctl.capture.recording import recording
+from labctl.capture.text import Note, head_of, writing_to
 
 if TYPE_CHECKING:
     from labctl.twin import Twin
     from labctl_drivers.channel import Channel
-    from labctl_drivers.link import Link, Transcript, Transport
+    from labctl_drivers.link import Link, Transport
 
 
 def make_channel(
@@ -19,34 +21,43 @@ def make_channel(
     twin: "Twin | None" = None,
     speed: float = 1.0,
     transcript: Path | None = None,
+    capture: Path | None = None,
     links: "dict[str, Link] | None" = None,
 ) -> "Channel":
     """A channel's driver on the link that its resource asks for, or on a twin in memory.
 
-    `speed` is the event loop's seconds per host second; `transcript` gets every line on the wire.
+    `speed` is the event loop's seconds per host second; `transcript` gets every line on the wire,
+    `capture` also what is asked of the driver and what it gives, to be played again.
     `links` holds the links made so far by instrument: the channels of one instrument share its.
     Raises BenchError for what is not installed or what the driver does not take.
     """
     from labctl_drivers.link import Link
 
     links = {} if links is None else links
+    told: Note | None = None
     instrument = bench.instrument_of(name)
     try:
         driver = load_driver(instrument.driver)
         link = links.get(instrument.name)
         if link is None:
             told = None if transcript is None else writing_to(transcript)
+            if capture is not None:
+                told = writing_to(capture, head_of(instrument.driver, _settings(bench, name)))
             link = Link(_transport(instrument, twin, speed), transcript=told)
             links[instrument.name] = link
-        channel: Channel = driver(
-            link,
-            channel=bench.channels[name].channel,
-            serial=instrument.serial,
-            **instrument.driver_settings,
-        )
+        channel: Channel = driver(link, **_settings(bench, name))
     except (ImportError, ValueError) as error:
         raise BenchError(f"instrument {instrument.name}: {error}") from error
-    return channel
+    return channel if capture is None or told is None else recording(channel, told)
+
+
+def _settings(bench: Bench, name: str) -> dict[str, Any]:
+    instrument = bench.instrument_of(name)
+    return {
+        "channel": bench.channels[name].channel,
+        "serial": instrument.serial,
+        **instrument.driver_settings,
+    }
 
 
 def _transport(instrument: Instrument, twin: "Twin | None", speed: float) -> "Transport":
@@ -57,22 +68,3 @@ def _transport(instrument: Instrument, twin: "Twin | None", speed: float) -> "Tr
     of_driver = getattr(load_driver(instrument.driver), "LINK_SETTINGS", {})
     settings: dict[str, Any] = {**of_driver, **instrument.link_settings}
     return make_transport(instrument.resource, speed=speed, **settings)
-
-
-def writing_to(path: Path) -> "Transcript":
-    """A transcript in a new file: loop time, `>` sent, `<` received or `x` discarded, the bytes.
-
-    Each line is whole on the disk before the run goes on: a transcript is for finding out what
-    was on the wire when something broke. Raises BenchError when the file cannot be made.
-    """
-    try:
-        path.write_bytes(b"")
-    except OSError as error:
-        raise BenchError(f"cannot write the transcript {path}: {error.strerror}") from error
-
-    def write(time_s: float, direction: str, data: bytes) -> None:
-        shown = repr(data)[2:-1]
-        with path.open("a", encoding="ascii", newline="\n") as file:
-            file.write(f"{time_s:.6f} {direction} {shown}\n")
-
-    return write

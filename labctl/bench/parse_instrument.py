@@ -5,7 +5,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Literal
 
-from labctl.bench.model import DEFAULT_PORT, IN_MEMORY, Instrument, Simulate
+from labctl.bench.model import IN_MEMORY, Instrument, Simulate
 from labctl.bench.settings import (
     Setting,
     Value,
@@ -31,7 +31,17 @@ from labctl_protocols.yaml12 import Entry
 from labctl_simulators.cells.names import split_model
 
 KEYS = ("driver", "serial", "resource", "simulate")
-SIMULATE_KEYS = ("model", "cell", "serve", "port", "parameters", "seed", "terminal", "shares")
+PORT_KEYS = ("port", "bin_port")
+SIMULATE_KEYS = (
+    "model",
+    "cell",
+    "serve",
+    *PORT_KEYS,
+    "parameters",
+    "seed",
+    "terminal",
+    "shares",
+)
 CELL_KEYS = ("model", "cell", "parameters", "seed")
 TERMINALS = ("main", "supply")
 
@@ -118,26 +128,30 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
         return None
     refuse_unknown(mapping.entries, SIMULATE_KEYS, problems)
     serve = _serve(mapping.get("serve"), problems)
-    port_entry = mapping.get("port")
-    port = read_integer(port_entry, "port", (0, 65535), problems, "port")
-    if port_entry is not None and serve != "tcp":
-        problems.add(
-            "port-of-pty",
-            port_entry.key.where,
-            "a pseudo-terminal has no port",
-            "leave `port` out, or `serve: tcp`",
-        )
+    ports = [_port(key, mapping.get(key), serve, problems) for key in PORT_KEYS]
     cell, terminal, shares = (mapping.get(key) for key in ("cell", "terminal", "shares"))
     return Simulate(
         model=_model(mapping.get("model"), problems),
         cell=None if cell is None else as_text(cell.value, "`cell`", problems),
         serve=serve,
-        port=DEFAULT_PORT if port is None else port,
+        port=ports[0],
         parameters=_parameters(mapping.get("parameters"), problems),
         seed=read_integer(mapping.get("seed"), "seed", (0, 2**32 - 1), problems, "seed"),
         terminal=_terminal(terminal, problems),
         shares=None if shares is None else as_text(shares.value, "`shares`", problems),
+        bin_port=ports[1],
     )
+
+
+def _port(name: str, entry: Entry | None, serve: str, problems: Problems) -> int | None:
+    if entry is not None and serve != "tcp":
+        problems.add(
+            "port-of-pty",
+            entry.key.where,
+            "a pseudo-terminal has no port",
+            f"leave `{name}` out, or `serve: tcp`",
+        )
+    return read_integer(entry, name, (0, 65535), problems, "port")
 
 
 def parse_cell(entry: Entry, problems: Problems) -> Simulate | None:

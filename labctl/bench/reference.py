@@ -82,7 +82,8 @@ SIMULATE: Keys = {
     "model": Key(TEXT, "The cell model, as `na-half` (default: the one that fits the cell)."),
     "cell": Key(TEXT, "The cell record that gives the model its size, for `labctl simulate`."),
     "serve": Key(one_of(("tcp", "pty")), "How `labctl simulate` serves it (default: tcp)."),
-    "port": Key(PLAIN["whole"], "The TCP port (default: 5025)."),
+    "port": Key(PLAIN["whole"], "The TCP port (default: the instrument's, 5025 for most)."),
+    "bin_port": Key(PLAIN["whole"], "A cycler's second port (default: its own, 57560)."),
     "parameters": Key(
         Takes(
             "`{name: number}`",

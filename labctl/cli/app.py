@@ -47,6 +47,8 @@ COMMANDS = {
     "report": ("labctl.cli.report:report", "Draw a run's figures and write one HTML page."),
     "schema": ("labctl.cli.schema:schema", "Print the JSON Schema of a file, for an editor."),
     "reference": ("labctl.cli.schema:reference", "Print the whole protocol language as one page."),
+    "scan": ("labctl.cli.scan:scan", "List what is connected to this PC, and who answers."),
+    "doctor": ("labctl.cli.doctor:doctor", "Check a bench's wiring without driving a cell."),
     "drivers": ("labctl.cli.drivers:drivers", "List instrument drivers and their maturity."),
     "simulate": ("labctl.cli.simulate:simulate", "Serve a bench's simulated instruments."),
     "broker": ("labctl.cli.broker:broker", "Run an embedded MQTT broker for a first try."),

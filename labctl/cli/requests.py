@@ -29,6 +29,7 @@ def make_request(
     transcript: Path | None,
     yes: bool,
     keys: bool = True,
+    capture: Path | None = None,
 ) -> RunRequest:
     """What is to be run, from what was named; a bench in memory has its twin's settings.
 
@@ -53,7 +54,7 @@ def make_request(
         bench=bench,
         channels=chosen,
         parameters=parameters,
-        data=data or _default_data(bench),
+        data=data or default_data(bench),
         mqtt_url=_checked_url(mqtt_url),
         speed=cast("Speed | None", speed),
         model=model,
@@ -62,10 +63,11 @@ def make_request(
         transcript=transcript,
         yes=yes,
         keys=keys,
+        capture=capture,
     )
 
 
-def _default_data(bench: Bench) -> Path:
+def default_data(bench: Bench) -> Path:
     """LABCTL_DATA, else the bench's own folder, else `data` here."""
     given = os.environ.get("LABCTL_DATA")
     return Path(given) if given else bench.data or DEFAULT_DATA

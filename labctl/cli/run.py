@@ -60,6 +60,9 @@ def run(
     transcript: Annotated[
         Path | None, Parameter(help="File that gets every line on the wire.")
     ] = None,
+    capture: Annotated[
+        Path | None, Parameter(help="File that gets the session, to be played to the driver again.")
+    ] = None,
     yes: Annotated[
         bool, Parameter(name="--yes", negative="", help="Answer the protocol's questions.")
     ] = False,
@@ -90,6 +93,7 @@ def run(
         model_parameters=named_numbers(m, "-m"),
         seed=seed,
         transcript=transcript,
+        capture=capture,
         yes=yes,
     )
     with shown_progress(json=json) as on_progress:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from labctl.bench import Bench, Instrument, Simulate, load_bench
+from labctl.bench.model import DEFAULT_PORT
 from labctl.cli.exits import Refused
 from labctl.cli.inputs import find_cell
 from labctl.cli.options import Pairs, named_numbers, read_speed
@@ -38,11 +39,11 @@ def simulate(
 ) -> int:
     """Serve the simulated twin of every instrument of a bench until stopped.
 
-    First prints one JSON line for each instrument, which says where it answers. The cell is the
-    one named in the instrument's `simulate` block, or by --cell; the record sets the model's
-    size. With `simulate: {terminal: supply, shares: smu}` an instrument holds the third electrode
-    of the cell of `smu`; each channel that the bench names holds a cell of its own. Ctrl-C or
-    SIGTERM ends it.
+    First prints one JSON line for each instrument, which says where it answers; `bin_port` in it is
+    the second port of a cycler. The cell is the one named in the instrument's `simulate` block, or
+    by --cell; the record sets the model's size. With `simulate: {terminal: supply, shares: smu}`
+    an instrument holds the third electrode of the cell of `smu`; each channel that the bench names
+    holds a cell of its own. Ctrl-C or SIGTERM ends it.
 
     For example:
 
@@ -114,26 +115,42 @@ async def _serve(twins: list[tuple[Instrument, "Firmware"]], speed: float) -> No
     with stop_signals() as stopped:
         async with AsyncExitStack() as served:
             for instrument, twin in twins:
-                resource = await _open(served, instrument, twin, speed)
-                announce({"instrument": instrument.name, "resource": resource})
+                announce(await _open(served, instrument, twin, speed))
             await stopped.wait()
 
 
 async def _open(
     served: AsyncExitStack, instrument: Instrument, twin: "Firmware", speed: float
-) -> str:
-    block = _block(instrument)
+) -> dict[str, object]:
+    """Serve a twin; gives its line."""
+    from labctl_simulators.servers.tcp import serve_tcp
+    from labctl_simulators.servers.tcp_sessions import TwoPorts, serve_two_ports
+
+    name, block = instrument.name, _block(instrument)
+    port = int(getattr(twin, "port", DEFAULT_PORT)) if block.port is None else block.port
+    line: dict[str, object] = {"instrument": name}
     try:
+        if isinstance(twin, TwoPorts):
+            if block.serve == "pty":
+                raise Refused(f"{name} has two TCP ports: write `serve: tcp`")
+            second = twin.binary.port if block.bin_port is None else block.bin_port
+            ports = serve_two_ports(twin, HOST, port, second, speed)
+            resource, bin_port = await served.enter_async_context(ports)
+            return line | {"resource": resource, "bin_port": bin_port}
+        if block.bin_port is not None:
+            raise Refused(f"{name} has one port: leave `bin_port` out")
         if block.serve == "pty":
-            if sys.platform == "win32":
-                raise Refused("Windows has no pseudo-terminals: write `serve: tcp`")
-            from labctl_simulators.servers.pty_port import serve_pty
-
-            return await served.enter_async_context(serve_pty(twin, speed))
-        from labctl_simulators.servers.tcp import serve_tcp
-
-        server = serve_tcp(twin, HOST, block.port, speed)
-        return await served.enter_async_context(server)
+            return line | {"resource": await _open_pty(served, twin, speed)}
+        server = serve_tcp(twin, HOST, port, speed)
+        return line | {"resource": await served.enter_async_context(server)}
     except OSError as error:
         reason = error.strerror or error
-        raise Refused(f"cannot serve {instrument.name} on port {block.port}: {reason}") from error
+        raise Refused(f"cannot serve {name} on port {port}: {reason}") from error
+
+
+async def _open_pty(served: AsyncExitStack, twin: "Firmware", speed: float) -> str:
+    if sys.platform == "win32":
+        raise Refused("Windows has no pseudo-terminals: write `serve: tcp`")
+    from labctl_simulators.servers.pty_port import serve_pty
+
+    return await served.enter_async_context(serve_pty(twin, speed))

@@ -154,6 +154,7 @@ async def _conduct(
             twin=twins.get(role),
             speed=factor,
             transcript=request.transcript if role == MAIN else None,
+            capture=request.capture if role == MAIN else None,
             links=links,
         )
         for role, name in request.channels.items()

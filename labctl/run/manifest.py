@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
+from labctl.doctor.records import latest_record
 from labctl.run.request import RunRequest
 from labctl.run.sources import sources_of
 from labctl_drivers.vocabulary import Opened, Ratings
@@ -68,12 +69,15 @@ def manifest_of(
 
 
 def instrument_of(request: RunRequest, role: str, opened: Opened) -> dict[str, object]:
-    """Who answered at a terminal, and how it is reached."""
+    """Who answered at a terminal, how it is reached, and what a resistor last said of it."""
     channel = request.channels[role]
     return {
         **asdict(opened.identity),
         "driver": request.bench.driver_of(channel),
         "resource": request.bench.resource_of(channel),
+        "doctor": latest_record(
+            request.data, opened.identity, request.bench.channels[channel].channel
+        ),
     }
 
 

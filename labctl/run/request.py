@@ -38,6 +38,7 @@ class RunRequest:
     model_parameters: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     transcript: Path | None = None
+    capture: Path | None = None
     yes: bool = False
     keys: bool = True
 

@@ -54,6 +54,7 @@ def request_of(
     transcript: Path | None = None,
     bench: Bench | None = None,
     yes: bool = False,
+    capture: Path | None = None,
 ) -> RunRequest:
     """What `labctl run` makes of the same words, on the simulated bench in virtual time."""
     record = load_cell(str(cell))
@@ -71,6 +72,7 @@ def request_of(
         seed=seed,
         transcript=transcript,
         yes=yes,
+        capture=capture,
     )
 
 

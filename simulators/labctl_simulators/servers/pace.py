@@ -14,14 +14,17 @@ class Pace:
 
     Time passes at least every 0.1 s of the loop, whether anybody talks or not. Replies leave in
     order; those that the firmware has taken back (`generation`, where it has one) do not leave.
+    The instrument's time was `start` at `began` of the loop's, which is now unless it is given.
     """
 
-    def __init__(self, firmware: Firmware, speed: float, start: float = 0.0) -> None:
+    def __init__(
+        self, firmware: Firmware, speed: float, start: float = 0.0, began: float | None = None
+    ) -> None:
         self._firmware = firmware
         self._speed = speed
         self._start = start
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self._began = self._loop.time() if began is None else began
         self._due: deque[tuple[float, bytes]] = deque()
         self._generation = self._present_generation()
         self._send: Callable[[bytes], None] | None = None

@@ -43,7 +43,7 @@ def test_what_the_driver_does_not_take_is_the_benchs_fault() -> None:
 def test_a_transcript_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     bench = default_bench()
     twin = make_twin(bench.instrument_of("A1"), None, model="open")
-    with pytest.raises(BenchError, match="cannot write the transcript"):
+    with pytest.raises(BenchError, match=r"cannot write .*wire\.txt"):
         make_channel(bench, "A1", twin=twin, transcript=tmp_path / "none" / "wire.txt")
 
 

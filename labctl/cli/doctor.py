@@ -1,0 +1,171 @@
+"""`labctl doctor`: whether a bench is wired as it should be, without driving a cell."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from labctl.bench import Bench, load_bench
+from labctl.cli.exits import FAULT, Refused
+from labctl.cli.inputs import find_cell
+from labctl.cli.options import JsonOption
+from labctl.cli.output import print_json
+from labctl.cli.requests import default_data
+from labctl.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from labctl.twin import Twin
+    from labctl_drivers.link import Link
+    from labctl_drivers.vocabulary import Identity
+    from labctl_protocols.cell_record import CellRecord
+
+MARKS = {"good": "ok ", "odd": "?  ", "bad": "BAD"}
+
+
+def doctor(
+    bench: Annotated[Path, Parameter(name="BENCH", help="The bench file.")],
+    /,
+    *,
+    channel: Annotated[
+        list[str] | None, Parameter(negative="", help="Only this channel; repeatable.")
+    ] = None,
+    cell: Annotated[
+        str | None, Parameter(help="The record of the cells that are connected: a file or a name.")
+    ] = None,
+    dummy: Annotated[
+        str | None, Parameter(help="A resistor is connected in the cell's place, as `1 kohm`.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        Parameter(help="Folder of the runs, for records [env var: LABCTL_DATA] [default: data]."),
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Check instruments and wiring of a bench, channel by channel, without driving a cell.
+
+    Who answers, its error queue, whether its output goes off and says so, what stands at its
+    terminals at 0 A (with --cell against the cell's record) and which limits it holds. An output
+    that is found on is told and left as it is.
+
+    With --dummy the channels hold a resistor instead: it is driven both ways and into a voltage
+    limit, which shows polarity, sense leads and limits. A dated record is kept in the data
+    folder, and the manifests of later runs on these terminals carry it. Nothing is driven at
+    terminals that show a voltage of their own. The exit code is 4 if anything is bad.
+
+    For example:
+
+        labctl doctor bench.yaml --cell my-cell.yaml
+        labctl doctor bench.yaml --channel A1 --dummy "1 kohm"
+    """
+    described = load_bench(bench)
+    names = channel or list(described.channels)
+    for name in names:
+        described.instrument_of(name)
+    record = None if cell is None else find_cell(cell, described.folder)
+    ohm = None if dummy is None else _ohm(dummy)
+    folder = default_data(described) if data is None else data
+    shown: dict[str, list[Finding]] = {name: [] for name in names}
+    files: list[Path] = []
+    for name, finding in _all_findings(described, names, record, ohm, folder, files):
+        shown[name].append(finding)
+        if not json:
+            print(f"{MARKS[finding.state]}  {name}  {finding.check}: {finding.text}", flush=True)
+    good = not any(finding.state == "bad" for found in shown.values() for finding in found)
+    if json:
+        channels = {name: [asdict(each) for each in found] for name, found in shown.items()}
+        records = [str(path) for path in files]
+        print_json({"good": good, "channels": channels, "records": records})
+    else:
+        for path in files:
+            print(f"record {path}")
+    return 0 if good else FAULT
+
+
+def _ohm(text: str) -> float:
+    from labctl_protocols.quantities import RESISTANCE, QuantityError, parse_quantity, to_si
+
+    try:
+        quantity = parse_quantity(text.strip())
+        if quantity.dimensions != RESISTANCE or not to_si(quantity) > 0:
+            raise Refused(f"--dummy {text}: a resistance is wanted, as `1 kohm`")
+    except QuantityError as error:
+        raise Refused(f"--dummy {text}: {error}") from error
+    return to_si(quantity)
+
+
+def _all_findings(
+    bench: Bench,
+    names: Sequence[str],
+    cell: "CellRecord | None",
+    ohm: float | None,
+    data: Path,
+    files: list[Path],
+) -> Iterator[tuple[str, Finding]]:
+    from labctl.run.clock import new_loop
+
+    in_memory = {bench.is_in_memory(name) for name in names}
+    if len(in_memory) > 1:
+        raise Refused("some channels are in memory (`resource: sim`) and some are not")
+    loop = new_loop("max" if in_memory == {True} else 1.0)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        visits = _visits(bench, names, cell, ohm, data, files)
+        with suppress(StopAsyncIteration):
+            while True:
+                yield runner.run(_next(visits))
+
+
+async def _next(
+    visits: AsyncIterator[tuple[str, Finding]],
+) -> tuple[str, Finding]:
+    return await anext(visits)
+
+
+async def _visits(
+    bench: Bench,
+    names: Sequence[str],
+    cell: "CellRecord | None",
+    ohm: float | None,
+    data: Path,
+    files: list[Path],
+) -> AsyncIterator[tuple[str, Finding]]:
+    from labctl.bench.opening import make_channel
+    from labctl.doctor.records import write_record
+    from labctl.doctor.visit import visit
+
+    links: dict[str, Link] = {}
+    twins = _twins(bench, names, cell)
+    for name in names:
+        channel = make_channel(bench, name, twin=twins.get(name), links=links)
+        identity: Identity | None = None
+        findings: list[Finding] = []
+        try:
+            async for found in visit(channel, cell, ohm):
+                if isinstance(found, Finding):
+                    findings.append(found)
+                    yield name, found
+                else:
+                    identity = found
+        finally:
+            with suppress(Exception):
+                await channel.close()
+        if identity is not None and ohm is not None:
+            number = bench.channels[name].channel
+            files.append(write_record(data, identity, name, number, ohm, findings, time.time()))
+
+
+def _twins(bench: Bench, names: Sequence[str], cell: "CellRecord | None") -> "dict[str, Twin]":
+    from labctl.twin import Placed, connect, make_cell
+
+    if not bench.is_in_memory(names[0]):
+        return {}
+    placed = []
+    for name in names:
+        instrument = bench.instrument_of(name)
+        at = {"main": (instrument, bench.channels[name].channel)}
+        placed.append(Placed(make_cell(instrument, cell), at, {}))
+    return {name: twin["main"] for name, twin in zip(names, connect(placed), strict=True)}

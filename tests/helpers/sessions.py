@@ -1,0 +1,75 @@
+"""A session of every driver with its simulated instrument, as text.
+
+`python tests/helpers/sessions.py` writes them anew to tests/sessions. A lab with the hardware can
+put its own beside them (`labctl run --capture FILE`).
+"""
+
+import asyncio
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from labctl.capture.recording import recording
+from labctl.capture.text import head_of, writing_to
+from labctl_drivers.errors import InstrumentError
+from labctl_drivers.link import Link, MemoryTransport
+from labctl_drivers.vocabulary import Excitation, Guard, Setpoint
+from labctl_simulators.cells import thevenin
+from labctl_simulators.clock import VirtualLoop, run_in
+from labctl_simulators.ports import CellSize
+from labctl_simulators.terminals import Terminals
+
+FOLDER = Path(__file__).parents[1] / "sessions"
+GUARD = Guard(2.0, 3.65, 5e-3)
+SETPOINTS = (
+    Setpoint("rest"),
+    Setpoint("current", 1e-3, 3.6),
+    Setpoint("current", 2e-3, 3.6),
+    Setpoint("current", 2e-3, 3.5, hold_at_stop=True),
+    Setpoint("current", -1e-3, 2.5),
+    Setpoint("voltage", 2e-3, 3.3),
+    Setpoint("current", 1.0),
+    Setpoint("rest"),
+)
+"""The last but one is more than the guard allows."""
+SPECTRUM = Excitation(1e3, 10.0, 3, amplitude_V=5e-3, about_V=3.3)
+
+
+def drivers() -> list[str]:
+    """Those that drive cells."""
+    found = entry_points(group="labctl.drivers")
+    return sorted(each.name for each in found if hasattr(each.load(), "apply"))
+
+
+async def record(driver: str, path: Path) -> None:
+    """One session: set-points that it can and one that it must refuse, a spectrum, off."""
+    (make,) = entry_points(group="labctl.drivers", name=driver)
+    (simulate,) = entry_points(group="labctl.simulators", name=driver)
+    cell = thevenin(CellSize(kind="full", capacity_Ah=3e-3), {}, 0)
+    firmware: Any = simulate.load()(Terminals(cell), seed=1)
+    note = writing_to(path, head_of(driver, {"channel": 1}))
+    link = Link(MemoryTransport(firmware), transcript=note)
+    channel: Any = recording(make.load()(link, channel=1), note)
+    await channel.open()
+    for setpoint in SETPOINTS:
+        if setpoint.mode not in channel.ratings.modes:
+            continue
+        try:
+            await channel.apply(setpoint, GUARD)
+        except InstrumentError:
+            continue
+        for _ in range(3):
+            await channel.read()
+            await asyncio.sleep(2.0)
+        await channel.limits_read_back()
+    if "impedance" in channel.ratings.abilities:
+        async for _ in channel.impedance(SPECTRUM, GUARD):
+            pass
+    await channel.safe()
+    await channel.close()
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or drivers():
+        run_in(VirtualLoop(), record(name, FOLDER / f"{name}.txt"))

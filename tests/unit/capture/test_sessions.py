@@ -1,0 +1,69 @@
+"""Every driver sends, byte for byte, what it sent in the sessions that are kept, and reads the
+same out of the same replies."""
+
+from pathlib import Path
+
+import pytest
+from helpers import running, sessions
+
+from labctl.capture.again import Differs, play
+from labctl.capture.text import read_session
+from labctl_simulators.clock import VirtualLoop, run_in
+
+FILES = sorted(sessions.FOLDER.glob("*.txt"))
+
+
+def test_every_driver_has_a_session() -> None:
+    assert {read_session(path).driver for path in FILES} == set(sessions.drivers())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_session_is_the_same_again(path: Path) -> None:
+    session = read_session(path)
+    assert run_in(VirtualLoop(), play(session)) > 10
+
+
+def test_a_whole_run_can_be_captured_and_played_again(tmp_path: Path) -> None:
+    path = tmp_path / "session.txt"
+    request = running.request_of(
+        "na-cu-reservoir-ce",
+        "na-cu-half",
+        tmp_path,
+        parameters={"portions": "1", "reservoir": "0.1 mAh/cm2", "portion": "0.05 mAh/cm2"},
+        capture=path,
+    )
+    assert running.conduct(request).outcome == "completed"
+    session = read_session(path)
+    asked = sum(line.sign == "!" for line in session.lines)
+    assert asked > 100
+    assert run_in(VirtualLoop(), play(session)) == asked
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("> :OUTP ON", "> :OUTP OFF"), ("+00,0.0000", "+00,9.9000"), ("! read\n", "! safe\n")],
+)
+def test_what_differs_in_a_byte_is_told(tmp_path: Path, old: str, new: str) -> None:
+    text = (sessions.FOLDER / "keithley-2450.txt").read_text(encoding="ascii")
+    assert old in text
+    path = tmp_path / "session.txt"
+    path.write_text(text.replace(old, new, 1), encoding="ascii")
+    with pytest.raises(Differs):
+        run_in(VirtualLoop(), play(read_session(path)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ":1: a session begins"),
+        ("0.0 > *IDN?\n", ":1: a session begins"),
+        ('# driver {"name": "x", "settings": {}}\n0.0 ? x\n', ":2: no line"),
+        ('# driver {"name": "x", "settings": {}}\n0.0 > \\q\\x\n', ":2: no line"),
+        ('# driver {"name": "x", "settings": {}}\nsoon > x\n', ":2: no line"),
+    ],
+)
+def test_what_is_no_session_is_told_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "s.txt"
+    path.write_text(text, encoding="ascii")
+    with pytest.raises(ValueError, match=words):
+        read_session(path)

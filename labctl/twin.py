@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labctl.bench.model import INSTRUMENT_PARAMETERS, BenchError, Instrument, Simulate
 from labctl_protocols.plan import MAIN
+from labctl_simulators.faults import Faulty
 from labctl_simulators.ports import Cell, CellSize, Firmware, Ledger
 
 if TYPE_CHECKING:
@@ -199,9 +200,15 @@ def connect_channels(
         options["more"] = pairs
     try:
         firmware: Firmware = maker(first, serial=instrument.serial, seed=seed, **options)
+        return with_faults(firmware, instrument, seed)
     except ValueError as error:
         raise BenchError(f"instrument {instrument.name}: {error}") from None
-    return firmware
+
+
+def with_faults(firmware: Firmware, instrument: Instrument, seed: int) -> Firmware:
+    """The firmware behind the faults of the instrument's `simulate` block. Raises ValueError."""
+    faults = (instrument.simulate or Simulate()).faults
+    return Faulty(firmware, faults, seed) if faults else firmware
 
 
 def _terminals(held: Held, instrument: Instrument) -> "Terminals":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from labctl_protocols.plan import MAIN
+from labctl_simulators.faults import Fault
 
 IN_MEMORY = "sim"
 """The resource of an instrument that is simulated inside this process."""
@@ -39,6 +40,7 @@ class Simulate:
 
     `shares` names the instrument whose cell this one hangs on, `terminal` which pair of that
     cell's terminals it holds. `port` and `bin_port` (of a cycler) None are the instrument's own.
+    `faults` are those of its wire, by kind.
     """
 
     model: str | None = None
@@ -49,6 +51,7 @@ class Simulate:
     seed: int | None = None
     terminal: str = MAIN
     shares: str | None = None
+    faults: Mapping[str, Fault] = field(default_factory=dict)
     bin_port: int | None = None
 
 

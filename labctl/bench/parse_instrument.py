@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from typing import Literal
 
 from labctl.bench.model import IN_MEMORY, Instrument, Simulate
+from labctl.bench.parse_faults import parse_faults
 from labctl.bench.settings import (
     Setting,
     Value,
@@ -41,6 +42,7 @@ SIMULATE_KEYS = (
     "seed",
     "terminal",
     "shares",
+    "faults",
 )
 CELL_KEYS = ("model", "cell", "parameters", "seed")
 TERMINALS = ("main", "supply")
@@ -140,6 +142,7 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
         terminal=_terminal(terminal, problems),
         shares=None if shares is None else as_text(shares.value, "`shares`", problems),
         bin_port=ports[1],
+        faults=parse_faults(mapping.get("faults"), problems),
     )
 
 

@@ -4,9 +4,21 @@ from collections.abc import Mapping
 
 from labctl.bench.parse_instrument import CELL_KEYS, names_of
 from labctl.bench.settings import Setting, driver_settings, link_settings
+from labctl_protocols.quantities import TIME
 from labctl_protocols.reference.language import keys_table
 from labctl_protocols.reference.schema import DRAFT, key_schema, mapping_schema
-from labctl_protocols.reference.takes import TEXT, Key, Keys, Schema, Takes, mapping, one_of
+from labctl_protocols.reference.takes import (
+    TEXT,
+    Key,
+    Keys,
+    Schema,
+    Takes,
+    either,
+    mapping,
+    one_of,
+    quantity,
+)
+from labctl_simulators.faults import KINDS, SECONDS
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 WHOLE = {"type": ["integer", "string"], "pattern": "^[0-9]+$"}
@@ -94,6 +106,29 @@ SIMULATE: Keys = {
     "seed": Key(PLAIN["whole"], "Seed of what is drawn at random."),
     "terminal": Key(TEXT, "The cell's terminal that it is at (default: `main`)."),
     "shares": Key(TEXT, "The instrument whose simulated cell it shares."),
+    "faults": Key(mapping("faults", "`{fault: part}`"), "What goes wrong on its wire, and when."),
+}
+PART = Takes("a number, 0 to 1", {**PLAIN["number"].schema, "minimum": 0, "maximum": 1})
+WHEN: Keys = {
+    "part": Key(PART, "The part of its replies that suffer."),
+    "after": Key(
+        quantity(TIME, "a time"),
+        "Not before that much of the instrument's time; without `part`, at its next reply.",
+    ),
+    "times": Key(PLAIN["whole"], "At most so often (default: once, with `part` without end)."),
+}
+LASTING: Keys = {
+    **WHEN,
+    "seconds": Key(PLAIN["number"], "How long it lasts, in the instrument's time."),
+}
+PART_OR_WHEN = either("a number, 0 to 1, or a mapping", PART, mapping("fault", ""))
+PART_OR_LASTING = either("a number, 0 to 1, or a mapping", PART, mapping("lasting", ""))
+FAULTS: Keys = {
+    kind: Key(
+        PART_OR_LASTING if kind in SECONDS else PART_OR_WHEN,
+        (strike.__doc__ or "") + (f" `seconds`: {SECONDS[kind]:g}." if kind in SECONDS else ""),
+    )
+    for kind, strike in KINDS.items()
 }
 CELL: Keys = {name: SIMULATE[name] for name in CELL_KEYS}
 INSTRUMENT: Keys = {
@@ -112,6 +147,9 @@ MAPPINGS: Mapping[str, Keys] = {
     "mqtt": MQTT,
     "channel": CHANNEL,
     "simulate": SIMULATE,
+    "faults": FAULTS,
+    "fault": WHEN,
+    "lasting": LASTING,
     "cell": CELL,
     "instrument": INSTRUMENT,
 }
@@ -173,6 +211,8 @@ def bench_section() -> str:
         ("instrument", "An instrument"),
         ("simulate", "`simulate`"),
         ("channel", "A channel"),
+        ("faults", "`faults` of `simulate`; a number is the part of its replies that suffer"),
+        ("lasting", "A fault; `seconds` for those that last"),
         ("cell", "`simulate` of a channel"),
         ("mqtt", "`mqtt`"),
     ):

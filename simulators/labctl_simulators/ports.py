@@ -69,11 +69,13 @@ class Source:
     """What the instrument presents to the cell: nothing, a current or a voltage, with a limit.
 
     `current`: `level` A, |V| held to `limit` V. `voltage`: `level` V, |I| held to `limit` A.
+    `scale`: the current that matters, in A, where it is far below the level or limit.
     """
 
     kind: Literal["open", "current", "voltage"] = "open"
     level: float = 0.0
     limit: float = 0.0
+    scale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,13 @@ class Firmware(Protocol):
 
     def advance(self, now: float) -> None:
         """Let time pass without traffic."""
+
+
+class Probe(Protocol):
+    """A place whose temperature a sensor can be at: a cell, the air of a chamber, a room."""
+
+    def temperature_K(self, now: float) -> float:
+        """Its temperature at a time of the caller's clock; NaN where the sensor is broken."""
 
 
 class MakeCell(Protocol):

@@ -211,7 +211,9 @@ class Terminals:
 
     def _scale_A(self) -> float:
         source = self.source
-        return abs(source.level if source.kind == "current" else source.limit) or 1e-6
+        return (
+            source.scale or abs(source.level if source.kind == "current" else source.limit) or 1e-6
+        )
 
 
 def terminals_of(cell: Cell, now: float = 0.0) -> dict[str, Terminals]:

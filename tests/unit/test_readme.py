@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from labctl.bench import parse_bench
+from labctl.bench.batch import parse_batch
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,8 +32,12 @@ def test_ci_runs_the_readmes_own_test_command() -> None:
 
 
 def test_the_bench_in_the_readme_is_a_bench() -> None:
-    (bench,) = [block for block in blocks("yaml") if block.startswith("bench:")]
+    bench, batch = [block for block in blocks("yaml") if block.startswith("bench:")]
     assert parse_bench(bench, "README.md").driver_of("A1") == "keithley-2450"
+    assert [run.channels for run in parse_batch(batch, "README.md").runs] == [
+        {"main": "A1"},
+        {"main": "B1"},
+    ]
 
 
 def test_the_protocol_in_the_readme_passes_the_checker() -> None:

@@ -6,7 +6,8 @@ import sys
 import warnings
 
 import pytest
-from test_pymeasure import VISA, Resistor, served
+from helpers.served_firmware import served
+from test_pymeasure import VISA, Resistor
 
 from labctl_simulators.firmware.keithley_2600 import Keithley2600
 from labctl_simulators.terminals import Terminals

@@ -1,20 +1,15 @@
 """PyMeasure's drivers, unchanged, against the simulated instruments over sockets and ptys."""
 
-import asyncio
 import contextlib
 import os
-import threading
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 
 import pytest
+from helpers.served_firmware import served
 
 from labctl_simulators.firmware.keithley_2400 import Keithley2400
 from labctl_simulators.firmware.keithley_2450 import Keithley2450
-from labctl_simulators.ports import Firmware, Ledger
-from labctl_simulators.servers.pty_port import serve_pty
-from labctl_simulators.servers.tcp import serve_tcp
+from labctl_simulators.ports import Ledger
 from labctl_simulators.terminals import Terminals
 
 with warnings.catch_warnings():
@@ -23,7 +18,6 @@ with warnings.catch_warnings():
     from pymeasure.instruments.keithley import Keithley2450 as Client2450
 
 OHMS = 1000.0
-SPEED = 20.0
 
 
 class Resistor:
@@ -40,32 +34,6 @@ class Resistor:
 
     def horizon_s(self, current_A: float) -> float:
         return 1e9
-
-
-@contextlib.contextmanager
-def served(make: Callable[[], Firmware], way: str) -> Iterator[str]:
-    """Serve a firmware from a thread of its own; gives the resource."""
-    address: Future[str] = Future()
-    stop: Future[Callable[[], None]] = Future()
-
-    async def serve() -> None:
-        loop, done = asyncio.get_running_loop(), asyncio.Event()
-        stop.set_result(lambda: loop.call_soon_threadsafe(done.set))
-        firmware = make()
-        server = (
-            serve_tcp(firmware, speed=SPEED) if way == "tcp" else serve_pty(firmware, speed=SPEED)
-        )
-        async with server as resource:
-            address.set_result(resource)
-            await done.wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    try:
-        yield address.result(10)
-    finally:
-        stop.result(10)()
-        thread.join(10)
 
 
 WAYS = [

@@ -11,6 +11,7 @@ class Peer(Protocol):
     """The other end: bytes in, timed bytes out, on the loop's clock.
 
     A peer that says something by itself has `.wake_at`: when to ask it for that, with no bytes.
+    One that breaks the connection sets `.hang_up`, which is cleared when that is done.
     """
 
     def feed(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
@@ -46,6 +47,10 @@ class MemoryTransport:
             else:
                 loop.call_at(when, inbox.push, reply)
         self._sleep()
+        if getattr(self._peer, "hang_up", False):
+            self._peer.hang_up = False  # type: ignore[attr-defined]  # it has one
+            inbox.lose("the other end broke the connection")
+            return
         wake_at: float | None = getattr(self._peer, "wake_at", None)
         if wake_at is not None:
             self._waking = loop.call_at(wake_at, self._exchange, inbox, b"")

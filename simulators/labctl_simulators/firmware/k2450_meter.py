@@ -3,15 +3,14 @@
 Sources: instruments.md §1b; 2450-901-01 pages 2-82, 2-98, 6-32, 6-53, 6-74.
 """
 
-from collections import deque
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from math import inf, isinf
 
-from labctl_simulators.firmware import events, k2450_buffer
+from labctl_simulators.firmware import k2450_buffer
 from labctl_simulators.firmware.calibration import QUANTITIES
-from labctl_simulators.firmware.events import Entry
+from labctl_simulators.firmware.event_log import LoggedEvents
 from labctl_simulators.firmware.k2450_buffer import Ring, Row, pack
 from labctl_simulators.firmware.models import Quantity
 from labctl_simulators.firmware.scpi import ScpiError
@@ -21,11 +20,9 @@ from labctl_simulators.ports import TerminalState
 DEFAULT_BUFFERS = {"defbuffer1": 100_000, "defbuffer2": 100_000}
 READINGS_MOST = 6_875_000
 BUFFERS_MOST = 64
-LOG_KEPT = 64
 AD_EXTRA_S = 200e-6
 CYCLE_S = 1e-3
 AUTO_DELAY_S = 1e-3
-ERROR, INFORMATION = 1, 4
 M_READING, O_RUNNING = 1 << 6, 1 << 4
 
 
@@ -78,7 +75,7 @@ class Plan:
     source_status: int
 
 
-class Meter2450(SourceMeter):
+class Meter2450(LoggedEvents, SourceMeter):
     """The 2450 series without its command table."""
 
     input_bytes = 65536
@@ -97,7 +94,7 @@ class Meter2450(SourceMeter):
         self.setup = Setup()
         self.buffers = {name: Ring(size) for name, size in DEFAULT_BUFFERS.items()}
         self.saved: dict[int, tuple[Front, Setup]] = {}
-        self.log: deque[tuple[int, Entry]] = deque(maxlen=LOG_KEPT)
+        self.forget_events()
         self.latest: Row | None = None
         self.loop: Loop | None = None
         self.job: Job | None = None
@@ -137,35 +134,6 @@ class Meter2450(SourceMeter):
     def changed(self) -> None:
         """A setting changed: plan anew."""
         self._plan = None
-
-    # Events
-
-    def fail(self, code: int, detail: str = "") -> None:
-        """An error, for the queue and for the event log."""
-        super().fail(code, detail)
-        self.log.append((ERROR, Entry(code, self.describe(code, detail), self.clock)))
-
-    def inform(self, code: int) -> None:
-        """An event that is no error, for the event log alone."""
-        self.log.append((INFORMATION, Entry(code, events.text(code), self.clock)))
-
-    def describe(self, code: int, detail: str) -> str:
-        """The words for a code; parameter errors bring their own."""
-        return detail if code == 1133 else super().describe(code, detail)
-
-    def next_error(self) -> str:
-        """The oldest error as `code,"text;type;time"`."""
-        entry = self.errors.take()
-        if entry.code == 0:
-            return '0,"No error;0;0 0"'
-        return f'{entry.code},"{entry.text};{ERROR};{k2450_buffer.stamp(entry.time_s)}"'
-
-    def next_event(self) -> str:
-        """The oldest entry of the event log."""
-        if not self.log:
-            return '0,"No error;0;0 0"'
-        kind, entry = self.log.popleft()
-        return f'{entry.code},"{entry.text};{kind};{k2450_buffer.stamp(entry.time_s)}"'
 
     # Source
 

@@ -14,6 +14,7 @@ class Pace:
 
     Time passes at least every 0.1 s of the loop, whether anybody talks or not. Replies leave in
     order; those that the firmware has taken back (`generation`, where it has one) do not leave.
+    A firmware that breaks the connection sets `hang_up`: what was due is then lost.
     The instrument's time was `start` at `began` of the loop's, which is now unless it is given.
     """
 
@@ -28,6 +29,7 @@ class Pace:
         self._due: deque[tuple[float, bytes]] = deque()
         self._generation = self._present_generation()
         self._send: Callable[[bytes], None] | None = None
+        self._hang_up: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ticker = self._loop.call_later(TICK_S, self._tick)
 
@@ -35,9 +37,16 @@ class Pace:
         """The instrument's time."""
         return self._start + (self._loop.time() - self._began) * self._speed
 
-    def attach(self, send: Callable[[bytes], None] | None) -> None:
-        """Say where replies go; None while nobody is there. What was due to another is dropped."""
-        self._send = send
+    def attach(
+        self,
+        send: Callable[[bytes], None] | None,
+        hang_up: Callable[[], None] | None = None,
+    ) -> None:
+        """Say where replies go; None while nobody is there. What was due to another is dropped.
+
+        `hang_up` breaks the connection, where there is one that can be broken.
+        """
+        self._send, self._hang_up = send, hang_up
         self._due.clear()
 
     def receive(self, data: bytes) -> None:
@@ -47,6 +56,11 @@ class Pace:
             self._generation = self._present_generation()
             self._due.clear()
         self._due.extend(replies)
+        if getattr(self._firmware, "hang_up", False):
+            self._firmware.hang_up = False  # type: ignore[attr-defined]  # it has one
+            self._due.clear()
+            if self._hang_up is not None:
+                self._hang_up()
         self._flush()
 
     def close(self) -> None:

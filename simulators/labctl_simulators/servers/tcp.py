@@ -6,6 +6,9 @@ one is open is closed at once, after a moment's grace for the first to finish cl
 
 import asyncio
 import contextlib
+import socket
+import struct
+import sys
 from collections.abc import AsyncIterator
 
 from labctl_simulators.ports import Firmware
@@ -36,7 +39,7 @@ class _Port:
         except TimeoutError:
             writer.close()
             return
-        self._pace.attach(writer.write)
+        self._pace.attach(writer.write, lambda: reset(writer))
         try:
             while data := await reader.read(CHUNK):
                 self._pace.receive(data)
@@ -46,6 +49,13 @@ class _Port:
             self._pace.attach(None)
             self._taken.release()
             writer.close()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Break the connection at once, so that the client is told of a reset and not of an end."""
+    at_once = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    writer.transport.abort()
 
 
 @contextlib.asynccontextmanager

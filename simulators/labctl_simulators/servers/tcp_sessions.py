@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from labctl_simulators.ports import Firmware
 from labctl_simulators.servers.pace import Pace, begin_at
+from labctl_simulators.servers.tcp import reset
 
 CHUNK = 4096
 
@@ -54,7 +55,7 @@ class _Door:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pace = Pace(self._peer.session(), *self._times)
-        pace.attach(writer.write)
+        pace.attach(writer.write, lambda: reset(writer))
         try:
             while data := await reader.read(CHUNK):
                 pace.receive(data)

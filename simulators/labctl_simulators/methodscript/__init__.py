@@ -1,0 +1,1 @@
+"""MethodSCRIPT, the language of PalmSens instruments: read, checked, and run in steps."""

@@ -6,15 +6,14 @@ compliance and measuring range bind one another, 2450-901-01 page 6-28 on number
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from labctl_drivers import scpi
-from labctl_drivers.errors import BadReply, InvalidReading, OutputLost
-from labctl_drivers.keithley_24xx_regulation import Function, Program
+from labctl_drivers.errors import InvalidReading, OutputLost
 from labctl_drivers.scpi import nr3
-from labctl_drivers.vocabulary import Regulation
+from labctl_drivers.smu_dialect import RESOLUTION, Expected, Measured
+from labctl_drivers.smu_regulation import Function, Program
+from labctl_drivers.smu_scpi import OTHER, ScpiCommands, change, on_off
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,74 +25,9 @@ class Options:
     nplc: float
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One reply to the reading query; `device_s` is the instrument's own clock."""
-
-    voltage_V: float
-    current_A: float
-    device_s: float
-    limited: bool
-    protected: bool
-    status: int
-
-
-_OTHER: dict[Function, Function] = {"VOLT": "CURR", "CURR": "VOLT"}
-Expected = Sequence[tuple[str, str | float, float]]
-"""Queries with what they have to answer: a word, or a number and how far it may be off."""
-
-
-class Dialect(Protocol):
-    """One language, stateless."""
-
-    ABORT: str
-    HIGH_IMPEDANCE: str
-    READ: bytes
-
-    def configure(self, options: Options) -> list[str]:
-        """What is set once, with the output off."""
-
-    def program(self, program: Program, options: Options, most: float) -> list[str]:
-        """All settings of a program, with the output off; `most` is the limit's largest value."""
-
-    def change(self, old: Program, new: Program) -> str:
-        """From one driven program to another on the same voltage range, with the output on."""
-
-    def level_query(self, function: Function) -> str:
-        """Asks for the source's level."""
-
-    def limit_query(self, function: Function) -> str:
-        """Asks for the limit."""
-
-    def expected(self, program: Program, options: Options) -> Expected:
-        """What has to be read back before the output may go on."""
-
-    def measured(self, reply: bytes, program: Program) -> Measured:
-        """A reading. Raises InvalidReading, OutputLost."""
-
-
-def _on(value: bool) -> str:
-    return "ON" if value else "OFF"
-
-
 def _span(full_scale: float) -> float:
     # the 2400 names a range by its 105 %
     return 0.06 * full_scale
-
-
-def _resolution(full_scale: float) -> float:
-    return full_scale / 5000
-
-
-def _change(level: str, ranging: str, limit: str, raising: bool, ranged: bool) -> str:
-    """The order of writes that never lets both a new direction and too large a current through.
-
-    Upwards, the new level comes first and the old, smaller limit still holds. Downwards, the
-    smaller limit comes first; a smaller range holds the current down until it is there.
-    """
-    if not raising:
-        return ";".join([ranging, limit, level] if ranged else [limit, level])
-    return ";".join([level, limit, ranging, limit] if ranged else [level, limit])
 
 
 _F = rb"[+-]\d\.\d{6}E[+-]\d\d"
@@ -102,22 +36,23 @@ OVERFLOW, COMPLIANCE, PROTECTED = 1 << 0, 1 << 3, 1 << 4
 V_SOURCE, I_SOURCE, RANGE_COMPLIANCE = 1 << 14, 1 << 15, 1 << 16
 
 
-class Dialect2400:
+class Dialect2400(ScpiCommands):
     """The classic series. The status word of each reading says what regulates."""
 
-    ABORT = ":ABOR"
     HIGH_IMPEDANCE = ":OUTP:SMOD HIMP"
-    READ = b":READ?"
 
-    def configure(self, options: Options) -> list[str]:
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    def configure(self) -> list[str]:
         """What is set once, with the output off."""
         return [
             ":OUTP:SMOD HIMP;:SOUR:CLE:AUTO OFF;:SOUR:DEL:AUTO OFF",
-            f":ROUT:TERM {'REAR' if options.rear else 'FRON'}",
-            f":SYST:RSEN {_on(options.four_wire)}",
+            f":ROUT:TERM {'REAR' if self._options.rear else 'FRON'}",
+            f":SYST:RSEN {on_off(self._options.four_wire)}",
             ":SENS:FUNC:CONC ON",
             ":SENS:FUNC 'VOLT','CURR'",
-            f":SENS:CURR:NPLC {nr3(options.nplc)}",
+            f":SENS:CURR:NPLC {nr3(self._options.nplc)}",
             ":SENS:AVER OFF",
             ":FORM:DATA ASC",
             ":FORM:ELEM VOLT,CURR,TIME,STAT",
@@ -125,14 +60,13 @@ class Dialect2400:
             ":ARM:SOUR IMM",
         ]
 
-    def program(self, program: Program, options: Options, most: float) -> list[str]:
+    def program(self, program: Program, most: float) -> list[str]:
         """All settings of a program, with the output off.
 
         The range must not exceed the compliance's (+824), the compliance not be below 0.1 % of
         the range (+822): from whatever was set before, only the largest compliance leads there.
         """
-        del options
-        name, other = program.function, _OTHER[program.function]
+        name, other = program.function, OTHER[program.function]
         source_range = program.voltage if name == "VOLT" else program.current
         return [
             f":SOUR:FUNC {name};:SOUR:{name}:MODE FIX",
@@ -144,7 +78,7 @@ class Dialect2400:
 
     def change(self, old: Program, new: Program) -> str:
         """From one driven program to another with the output on, as one message."""
-        return _change(
+        return change(
             f":SOUR:VOLT:LEV {nr3(new.level)}",
             f":SENS:CURR:RANG {nr3(new.limit_range)}",
             f":SENS:CURR:PROT {nr3(new.limit)}",
@@ -158,24 +92,30 @@ class Dialect2400:
 
     def limit_query(self, function: Function) -> str:
         """Asks for the limit."""
-        return f":SENS:{_OTHER[function]}:PROT?"
+        return f":SENS:{OTHER[function]}:PROT?"
 
-    def expected(self, program: Program, options: Options) -> Expected:
+    def expected(self, program: Program) -> Expected:
         """What has to be read back before the output may go on."""
-        name, other = program.function, _OTHER[program.function]
+        name, other = program.function, OTHER[program.function]
         own = program.voltage if name == "VOLT" else program.current
         ranged = program.limit_range
         return (
             (":OUTP:SMOD?", "HIMP", 0.0),
-            (":SYST:RSEN?", str(int(options.four_wire)), 0.0),
+            (":SYST:RSEN?", str(int(self._options.four_wire)), 0.0),
             (":SOUR:FUNC?", name, 0.0),
-            (self.level_query(name), program.level, _resolution(own.full_scale)),
+            (self.level_query(name), program.level, own.full_scale * RESOLUTION),
             (f":SENS:{other}:RANG?", ranged, _span(ranged)),
-            (self.limit_query(name), program.limit, _resolution(ranged)),
+            (self.limit_query(name), program.limit, ranged * RESOLUTION),
         )
 
-    def measured(self, reply: bytes, program: Program) -> Measured:
+    def read(self, number: int) -> str:
+        """The message that asks for a reading; its clock tells one from the next."""
+        del number
+        return ":READ?"
+
+    def measured(self, reply: bytes, program: Program, number: int) -> Measured:
         """VOLT, CURR, TIME, STAT, each in its fixed format."""
+        del number
         found = _READING_2400.fullmatch(reply)
         if found is None:
             raise InvalidReading(f"no whole reading: {reply[:100]!r}")
@@ -196,7 +136,7 @@ _READING_2450 = re.compile(rb"(%s), ?(\d{1,3}|%s), ?(%s), ?(%s)" % (_G, _G, _G, 
 PROTECTION, OVER_TEMPERATURE, LIMITED, OUTPUT_ON = 4, 16, 32, 128
 
 
-class Dialect2450:
+class Dialect2450(ScpiCommands):
     """The touch-screen series. The source status of each reading says what regulates.
 
     It measures one quantity, the other is the source's own, read back. Numbers are sent to a fixed
@@ -204,32 +144,34 @@ class Dialect2450:
     between two that have.
     """
 
-    ABORT = ":ABOR"
     HIGH_IMPEDANCE = ":OUTP:VOLT:SMOD HIMP;:OUTP:CURR:SMOD HIMP"
-    READ = b':READ? "defbuffer1",SOUR,SOURSTAT,READ,REL'
 
-    def configure(self, options: Options) -> list[str]:
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    def configure(self) -> list[str]:
         """What is set once, with the output off."""
         return [
             self.HIGH_IMPEDANCE,
-            f":ROUT:TERM {'REAR' if options.rear else 'FRON'}",
+            f":ROUT:TERM {'REAR' if self._options.rear else 'FRON'}",
             f":FORM:DATA ASC;:FORM:ASC:PREC {PRECISION}",
         ]
 
-    def program(self, program: Program, options: Options, most: float) -> list[str]:
+    def program(self, program: Program, most: float) -> list[str]:
         """All settings of a program, with the output off.
 
         Measuring function before source function, for the first may change the second
         (2461-901-01 page 2-100); sense, off state and read-back are stored with the function.
         """
-        name, other = program.function, _OTHER[program.function]
+        name, other = program.function, OTHER[program.function]
         source_range = program.voltage if name == "VOLT" else program.current
         limit = _LIMIT_2450[name]
         return [
             f':SENS:FUNC "{other}"',
             f":SOUR:FUNC {name}",
             f":OUTP:{name}:SMOD HIMP;:SOUR:{name}:READ:BACK ON",
-            f":SENS:{other}:RSEN {_on(options.four_wire)};:SENS:{other}:NPLC {nr3(options.nplc)}",
+            f":SENS:{other}:RSEN {on_off(self._options.four_wire)}"
+            f";:SENS:{other}:NPLC {nr3(self._options.nplc)}",
             f":SOUR:{name}:LEV 0;:SOUR:{name}:RANG {nr3(source_range.full_scale)}"
             f";:SOUR:{name}:LEV {nr3(program.level)}",
             f"{limit} {nr3(most)};:SENS:{other}:RANG {nr3(program.limit_range)}"
@@ -238,7 +180,7 @@ class Dialect2450:
 
     def change(self, old: Program, new: Program) -> str:
         """From one driven program to another with the output on, as one message."""
-        return _change(
+        return change(
             f":SOUR:VOLT:LEV {nr3(new.level)}",
             f":SENS:CURR:RANG {nr3(new.limit_range)}",
             f":SOUR:VOLT:ILIM {nr3(new.limit)}",
@@ -254,24 +196,30 @@ class Dialect2450:
         """Asks for the limit."""
         return f"{_LIMIT_2450[function]}?"
 
-    def expected(self, program: Program, options: Options) -> Expected:
+    def expected(self, program: Program) -> Expected:
         """What has to be read back before the output may go on."""
-        name, other = program.function, _OTHER[program.function]
+        name, other = program.function, OTHER[program.function]
         own = program.voltage if name == "VOLT" else program.current
         ranged = program.limit_range
         return (
             (f":OUTP:{name}:SMOD?", "HIMP", 0.0),
-            (f":SENS:{other}:RSEN?", str(int(options.four_wire)), 0.0),
+            (f":SENS:{other}:RSEN?", str(int(self._options.four_wire)), 0.0),
             (f":SOUR:{name}:READ:BACK?", "1", 0.0),
             (":SOUR:FUNC?", name, 0.0),
             (":SENS:FUNC?", other, 0.0),
-            (self.level_query(name), program.level, _resolution(own.full_scale)),
+            (self.level_query(name), program.level, own.full_scale * RESOLUTION),
             (f":SENS:{other}:RANG?", ranged, _span(ranged)),
-            (self.limit_query(name), program.limit, _resolution(ranged)),
+            (self.limit_query(name), program.limit, ranged * RESOLUTION),
         )
 
-    def measured(self, reply: bytes, program: Program) -> Measured:
+    def read(self, number: int) -> str:
+        """The message that asks for a reading; its clock tells one from the next."""
+        del number
+        return ':READ? "defbuffer1",SOUR,SOURSTAT,READ,REL'
+
+    def measured(self, reply: bytes, program: Program, number: int) -> Measured:
         """SOUR, SOURSTAT, READ, REL, each in its fixed format."""
+        del number
         found = _READING_2450.fullmatch(reply)
         if found is None:
             raise InvalidReading(f"no whole reading: {reply[:100]!r}")
@@ -282,42 +230,3 @@ class Dialect2450:
         voltage, current = (source, measured) if program.function == "VOLT" else (measured, source)
         limited, protected = bool(status & LIMITED), bool(status & PROTECTION)
         return Measured(voltage, current, device, limited, protected, status)
-
-
-def regulating(program: Program, measured: Measured) -> Regulation:
-    """What holds the cell: the source's own quantity, or the one that its limit holds."""
-    if measured.protected:
-        return "unknown"
-    if program.function == "VOLT":
-        return "current" if measured.limited else "voltage"
-    return "voltage" if measured.limited else "current"
-
-
-def source_function(reply: bytes) -> Function:
-    """The reply to `SOUR:FUNC?`. Raises BadReply."""
-    word = scpi.text(reply).strip().upper()
-    if word == "VOLT":
-        return "VOLT"
-    if word == "CURR":
-        return "CURR"
-    raise BadReply(f"no source function: {word!r}")
-
-
-def differences(reply: bytes, expected: Expected) -> list[str]:
-    """What was read back otherwise than it was set. Raises BadReply for a reply of another form."""
-    fields = scpi.text(reply).split(";")
-    if len(fields) != len(expected):
-        raise BadReply(f"{len(expected)} values were asked for: {reply[:200]!r}")
-    return [
-        f"{query} {field}"
-        for field, (query, value, tolerance) in zip(fields, expected, strict=True)
-        if not _agrees(field, value, tolerance)
-    ]
-
-
-def _agrees(field: str, value: str | float, tolerance: float) -> bool:
-    word = field.strip().strip('"').upper()
-    if isinstance(value, float):
-        return abs(scpi.number(word) - value) <= tolerance
-    # the 2450 answers CURR:DC to SENS:FUNC?
-    return word == value or word == f"{value}:DC"

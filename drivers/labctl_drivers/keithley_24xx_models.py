@@ -7,59 +7,7 @@ limits as a check where they were found. Ranges that need a triaxial cable (10 a
 left out.
 """
 
-from dataclasses import dataclass
-
-from labctl_drivers.vocabulary import RangeAccuracy
-
-USABLE = 1.04
-"""How much of a range's full scale is used as a limit; readings go to 1.05."""
-
-
-@dataclass(frozen=True, slots=True)
-class VoltageRange:
-    """A voltage range: limits of error of what is measured and of what is sourced."""
-
-    measure: RangeAccuracy
-    source_gain: float
-    source_offset: float
-
-    @property
-    def full_scale(self) -> float:
-        """Of the range, V."""
-        return self.measure.full_scale
-
-    def error_V(self, voltage_V: float) -> float:
-        """By how much a sourced and then measured voltage may differ from what was set."""
-        gain = self.source_gain + self.measure.gain
-        return gain * abs(voltage_V) + self.source_offset + self.measure.offset
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One model: ranges in ascending order, and the corners (V, A) that its power allows."""
-
-    name: str
-    volts: tuple[VoltageRange, ...]
-    amps: tuple[RangeAccuracy, ...]
-    corners: tuple[tuple[float, float], ...]
-
-    @property
-    def max_voltage_V(self) -> float:
-        """The largest magnitude that it sources."""
-        return max(voltage for voltage, _ in self.corners)
-
-    def max_current_A(self, voltage_V: float) -> float:
-        """The largest magnitude that it sources or sinks at that voltage; 0 beyond its voltage."""
-        return max((a for v, a in self.corners if abs(voltage_V) <= v), default=0.0)
-
-
-def _volts(*rows: tuple[float, float, float, float, float]) -> tuple[VoltageRange, ...]:
-    return tuple(VoltageRange(RangeAccuracy(f, mg, mo), sg, so) for f, mg, mo, sg, so in rows)
-
-
-def _amps(*rows: tuple[float, float, float]) -> tuple[RangeAccuracy, ...]:
-    return tuple(RangeAccuracy(*row) for row in rows)
-
+from labctl_drivers.smu_models import Model, amps, volts
 
 # full scale, measuring gain and offset, sourcing gain and offset
 _V_OLD = ((0.2, 1.2e-4, 300e-6, 2e-4, 600e-6), (2.0, 1.2e-4, 300e-6, 2e-4, 600e-6))
@@ -86,47 +34,47 @@ _I_1_NEW = (1.0, 3e-4, 500e-6)
 
 _M2400 = Model(
     "2400",
-    _volts(*_V_OLD, _V_20_2400, (200.0, 1.5e-4, 10e-3, 2e-4, 24e-3)),
-    _amps(*_I_2400),
+    volts(*_V_OLD, _V_20_2400, (200.0, 1.5e-4, 10e-3, 2e-4, 24e-3)),
+    amps(*_I_2400),
     ((21.0, 1.05), (210.0, 0.105)),
 )
-_M2401 = Model("2401", _volts(*_V_OLD, _V_20_2400), _amps(*_I_2400), ((21.0, 1.05),))
+_M2401 = Model("2401", volts(*_V_OLD, _V_20_2400), amps(*_I_2400), ((21.0, 1.05),))
 _M2410 = Model(
     "2410",
-    _volts(*_V_OLD, _V_20_OLD, (1000.0, 1.5e-4, 50e-3, 2e-4, 100e-3)),
-    _amps(_I_1U, *_I_OLD, (20e-3, 3.5e-4, 1.2e-6), _I_100M, (1.0, 22e-4, 570e-6)),
+    volts(*_V_OLD, _V_20_OLD, (1000.0, 1.5e-4, 50e-3, 2e-4, 100e-3)),
+    amps(_I_1U, *_I_OLD, (20e-3, 3.5e-4, 1.2e-6), _I_100M, (1.0, 22e-4, 570e-6)),
     ((21.0, 1.05), (1100.0, 0.021)),
 )
 _M2420 = Model(
     "2420",
-    _volts(*_V_OLD, _V_20_OLD, (60.0, 1.5e-4, 3e-3, 2e-4, 7.2e-3)),
-    _amps(*_I_OLD, _I_10M, _I_100M, (1.0, 6.6e-4, 570e-6), (3.0, 5.2e-4, 1.71e-3)),
+    volts(*_V_OLD, _V_20_OLD, (60.0, 1.5e-4, 3e-3, 2e-4, 7.2e-3)),
+    amps(*_I_OLD, _I_10M, _I_100M, (1.0, 6.6e-4, 570e-6), (3.0, 5.2e-4, 1.71e-3)),
     ((21.0, 3.15), (63.0, 1.05)),
 )
 _M2450 = Model(
     "2450",
-    _volts((20e-3, 1e-3, 150e-6, 1e-3, 200e-6), *_V_NEW, _V_20_NEW, _V_200_NEW),
-    _amps(*_I_NEW, _I_1_NEW),
+    volts((20e-3, 1e-3, 150e-6, 1e-3, 200e-6), *_V_NEW, _V_20_NEW, _V_200_NEW),
+    amps(*_I_NEW, _I_1_NEW),
     ((21.0, 1.05), (210.0, 0.105)),
 )
 _M2460 = Model(
     "2460",
-    _volts(
+    volts(
         *_V_NEW,
         (7.0, 1.5e-4, 1e-3, 1.5e-4, 2.4e-3),
         (10.0, 1.5e-4, 1e-3, 1.5e-4, 2.4e-3),
         _V_20_NEW,
         (100.0, 1.5e-4, 5e-3, 1.5e-4, 15e-3),
     ),
-    _amps(
+    amps(
         *_I_NEW, (1.0, 5e-4, 500e-6), (4.0, 1e-3, 2.5e-3), (5.0, 1e-3, 2.5e-3), (7.0, 1.5e-3, 5e-3)
     ),
     ((7.35, 7.35), (10.5, 5.25), (21.0, 4.2), (105.0, 1.05)),
 )
 _M2470 = Model(
     "2470",
-    _volts(*_V_NEW, _V_20_NEW, _V_200_NEW, (1000.0, 1.5e-4, 50e-3, 2e-4, 100e-3)),
-    _amps(*_I_NEW, _I_1_NEW),
+    volts(*_V_NEW, _V_20_NEW, _V_200_NEW, (1000.0, 1.5e-4, 50e-3, 2e-4, 100e-3)),
+    amps(*_I_NEW, _I_1_NEW),
     ((21.0, 1.05), (210.0, 0.105), (1100.0, 0.021)),
 )
 

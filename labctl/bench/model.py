@@ -12,6 +12,8 @@ IN_MEMORY = "sim"
 """The resource of an instrument that is simulated inside this process."""
 DEFAULT_DRIVER = "keithley-2450"
 DEFAULT_PORT = 5025
+HISLIP_PORT = 4880
+Serve = Literal["tcp", "pty", "hislip"]
 DEFAULT_PREFIX = "lab"
 INSTRUMENT_PARAMETERS = ("instrument_error", "frozen_at_h", "set_deviation")
 """What a twin's parameters say to the instrument; every other name goes to the cell model."""
@@ -45,7 +47,7 @@ class Simulate:
 
     model: str | None = None
     cell: str | None = None
-    serve: Literal["tcp", "pty"] = "tcp"
+    serve: Serve = "tcp"
     port: int | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
     seed: int | None = None

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Literal
+from typing import get_args
 
-from labctl.bench.model import IN_MEMORY, Instrument, Simulate
+from labctl.bench.model import IN_MEMORY, Instrument, Serve, Simulate
 from labctl.bench.parse_faults import parse_faults
 from labctl.bench.settings import (
     Setting,
@@ -147,7 +147,7 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
 
 
 def _port(name: str, entry: Entry | None, serve: str, problems: Problems) -> int | None:
-    if entry is not None and serve != "tcp":
+    if entry is not None and serve == "pty":
         problems.add(
             "port-of-pty",
             entry.key.where,
@@ -178,11 +178,11 @@ def _terminal(entry: Entry | None, problems: Problems) -> str:
     return as_choice(entry.value, "`terminal`", TERMINALS, problems) or MAIN
 
 
-def _serve(entry: Entry | None, problems: Problems) -> Literal["tcp", "pty"]:
+def _serve(entry: Entry | None, problems: Problems) -> Serve:
     if entry is None:
         return "tcp"
-    choice = as_choice(entry.value, "`serve`", ("tcp", "pty"), problems)
-    return "pty" if choice == "pty" else "tcp"
+    choice = as_choice(entry.value, "`serve`", get_args(Serve), problems)
+    return next((way for way in get_args(Serve) if way == choice), "tcp")
 
 
 def _model(entry: Entry | None, problems: Problems) -> str | None:

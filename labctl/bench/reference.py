@@ -1,7 +1,9 @@
 """The bench file as tables: its keys, what each takes and means, and the JSON Schema of them."""
 
 from collections.abc import Mapping
+from typing import get_args
 
+from labctl.bench.model import Serve
 from labctl.bench.parse_instrument import CELL_KEYS, names_of
 from labctl.bench.settings import Setting, driver_settings, link_settings
 from labctl_protocols.quantities import TIME
@@ -93,8 +95,11 @@ CHANNEL: Keys = {
 SIMULATE: Keys = {
     "model": Key(TEXT, "The cell model, as `na-half` (default: the one that fits the cell)."),
     "cell": Key(TEXT, "The cell record that gives the model its size, for `labctl simulate`."),
-    "serve": Key(one_of(("tcp", "pty")), "How `labctl simulate` serves it (default: tcp)."),
-    "port": Key(PLAIN["whole"], "The TCP port (default: the instrument's, 5025 for most)."),
+    "serve": Key(one_of(get_args(Serve)), "How `labctl simulate` serves it (default: tcp)."),
+    "port": Key(
+        PLAIN["whole"],
+        "The TCP port (default: the instrument's, 5025 for most; 4880 for HiSLIP).",
+    ),
     "bin_port": Key(PLAIN["whole"], "A cycler's second port (default: its own, 57560)."),
     "parameters": Key(
         Takes(

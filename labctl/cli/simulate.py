@@ -2,14 +2,14 @@
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from labctl.bench import Bench, Instrument, Simulate, load_bench
-from labctl.bench.model import DEFAULT_PORT
+from labctl.bench.model import DEFAULT_PORT, HISLIP_PORT
 from labctl.cli.exits import Refused
 from labctl.cli.inputs import find_cell
 from labctl.cli.options import Pairs, named_numbers, read_speed
@@ -127,11 +127,12 @@ async def _open(
     from labctl_simulators.servers.tcp_sessions import TwoPorts, serve_two_ports
 
     name, block = instrument.name, _block(instrument)
-    port = int(getattr(twin, "port", DEFAULT_PORT)) if block.port is None else block.port
+    own = HISLIP_PORT if block.serve == "hislip" else int(getattr(twin, "port", DEFAULT_PORT))
+    port = own if block.port is None else block.port
     line: dict[str, object] = {"instrument": name}
     try:
         if isinstance(twin, TwoPorts):
-            if block.serve == "pty":
+            if block.serve != "tcp":
                 raise Refused(f"{name} has two TCP ports: write `serve: tcp`")
             second = twin.binary.port if block.bin_port is None else block.bin_port
             ports = serve_two_ports(twin, HOST, port, second, speed)
@@ -141,7 +142,8 @@ async def _open(
             raise Refused(f"{name} has one port: leave `bin_port` out")
         if block.serve == "pty":
             return line | {"resource": await _open_pty(served, twin, speed)}
-        server = serve_tcp(twin, HOST, port, speed)
+        serve = _serve_hislip if block.serve == "hislip" else serve_tcp
+        server = serve(twin, HOST, port, speed)
         return line | {"resource": await served.enter_async_context(server)}
     except OSError as error:
         reason = error.strerror or error
@@ -154,3 +156,14 @@ async def _open_pty(served: AsyncExitStack, twin: "Firmware", speed: float) -> s
     from labctl_simulators.servers.pty_port import serve_pty
 
     return await served.enter_async_context(serve_pty(twin, speed))
+
+
+def _serve_hislip(
+    twin: "Firmware", host: str, port: int, speed: float
+) -> AbstractAsyncContextManager[str]:
+    from labctl_simulators.ports import is_message_based
+    from labctl_simulators.servers.hislip import serve_hislip
+
+    if not is_message_based(twin):
+        raise Refused("this instrument has no message-based interface: write `serve: tcp`")
+    return serve_hislip(twin, host, port, speed)

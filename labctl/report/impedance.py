@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from labctl.report.colours import cycle_bar, cycle_colours, cycle_scale
 from labctl.report.decimate import spread
@@ -34,7 +35,7 @@ def impedance(record: Record) -> Picture | Missing:
     shown = spread(len(spectra), MOST)
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplot_mosaic([["plane", "magnitude"], ["plane", "phase"]])
+        axes = figure.subplot_mosaic([["plane"], ["plane"], ["magnitude"], ["phase"]])
         plane, magnitude, phase = axes["plane"], axes["magnitude"], axes["phase"]
         scale = cycle_scale([1, len(spectra)])
         for place in shown:
@@ -45,6 +46,10 @@ def impedance(record: Record) -> Picture | Missing:
             degrees = np.degrees(np.angle(z))
             phase.semilogx(each.frequency_Hz, degrees, ".-", color=colour, lw=0.9, ms=3)
         plane.set_aspect("equal", adjustable="datalim")
+        for axis in (magnitude.xaxis, magnitude.yaxis, phase.xaxis):
+            # powers of ten need mathematical text, which labels of users must never become
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
         plane.set_xlabel(f"Re Z ({unit})")
         plane.set_ylabel(f"−Im Z ({unit})")
         magnitude.set_ylabel(f"|Z| ({unit})")
@@ -56,7 +61,7 @@ def impedance(record: Record) -> Picture | Missing:
 
     many = f"{len(shown)} of {len(spectra)} spectra" if len(spectra) > 1 else "One spectrum"
     caption = f"{many}, as measured about the voltage at rest."
-    return Picture(NAME, TITLE, caption, draw)
+    return Picture(NAME, TITLE, caption, draw, height_cm=14.0)
 
 
 def spectra_of(record: Record) -> list[Spectrum]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Source:
     """What the instrument presents to the cell: nothing, a current or a voltage, with a limit.
 
     `current`: `level` A, |V| held to `limit` V. `voltage`: `level` V, |I| held to `limit` A.
+    With `low_limit` the two ends differ: V or I is held between it and `limit`.
     `scale`: the current that matters, in A, where it is far below the level or limit.
     """
 
@@ -76,6 +77,12 @@ class Source:
     level: float = 0.0
     limit: float = 0.0
     scale: float = 0.0
+    low_limit: float | None = None
+
+    @property
+    def low(self) -> float:
+        """The lower end of what the other quantity is held to."""
+        return -self.limit if self.low_limit is None else self.low_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,29 @@ class Firmware(Protocol):
 
     def advance(self, now: float) -> None:
         """Let time pass without traffic."""
+
+
+class MessageBased(Firmware, Protocol):
+    """An instrument that can also be on a bus with message ends, device clear and serial poll."""
+
+    def speak(self, talk: Literal["stream", "bus"]) -> None:
+        """Be on a bus, where replies wait to be read, or on a stream."""
+
+    def device_clear(self, now: float) -> None:
+        """Forget what came and is not executed, and what is not yet read; to idle."""
+
+    def interrupted(self, now: float) -> None:
+        """A new message comes before the last reply was read: -410, and the reply is lost."""
+
+    def status_byte(self, now: float, reply_waiting: bool) -> int:
+        """The status byte as a serial poll shows it."""
+        ...
+
+
+def is_message_based(firmware: Firmware) -> TypeGuard[MessageBased]:
+    """Whether it is such a one, or stands in front of one."""
+    names = ("speak", "device_clear", "interrupted", "status_byte")
+    return all(hasattr(firmware, name) for name in names)
 
 
 class Probe(Protocol):

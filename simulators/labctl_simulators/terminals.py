@@ -74,7 +74,8 @@ class Terminals:
 
         Raises ValueError for a negative limit or a number that is not finite.
         """
-        if not (math.isfinite(source.level) and math.isfinite(source.limit)) or source.limit < 0:
+        known = all(map(math.isfinite, (source.level, source.limit, source.low)))
+        if not known or source.limit < 0 or source.low > source.limit:
             raise ValueError(f"a source needs a finite level and a limit of at least 0: {source}")
         self.advance(now)
         self.source = source
@@ -100,32 +101,49 @@ class Terminals:
         """Let time pass at these terminals, whatever the others' time is."""
         left_s = now - self.now
         while left_s > 0:
-            regime = self._regime()
-            if regime.forces_current:
-                left_s -= self._force_current(regime, left_s)
-            else:
-                left_s -= self._force_voltage(regime, left_s)
+            left_s -= self._sub_step(self._regime(), left_s)
         self.now = now
+
+    def advance_to_limit(self, now: float) -> bool:
+        """Let time pass up to `now`, or until the source is held by its limit: whether it is."""
+        if self.beside:
+            while self.now < now and not self._regime().limited:
+                self.advance(min(now, self.now + TOGETHER_S))
+            return self._regime().limited
+        left_s = now - self.now
+        while left_s > 0:
+            regime = self._regime()
+            if regime.limited:
+                self.now = now - left_s
+                return True
+            left_s -= self._sub_step(regime, left_s)
+        self.now = now
+        return self._regime().limited
+
+    def _sub_step(self, regime: _Regime, left_s: float) -> float:
+        if regime.forces_current:
+            return self._force_current(regime, left_s)
+        return self._force_voltage(regime, left_s)
 
     def _regime(self) -> _Regime:
         source, voltage = self.source, self.cell.voltage
-        kind, level, limit = source.kind, source.level, source.limit
+        kind, level, limit, low = source.kind, source.level, source.limit, source.low
         if kind == "open":
             return _Regime(True, 0.0, voltage(0.0), -FAR, FAR, False)
         if kind == "current":
             at_V = voltage(level)
             if at_V > limit:
                 return _Regime(False, limit, limit, -FAR, level, True)
-            if at_V < -limit:
-                return _Regime(False, -limit, -limit, level, FAR, True)
-            return _Regime(True, level, at_V, -limit, limit, False)
+            if at_V < low:
+                return _Regime(False, low, low, level, FAR, True)
+            return _Regime(True, level, at_V, low, limit, False)
         highest_V = voltage(limit)
         if highest_V < level:
             return _Regime(True, limit, highest_V, -FAR, level, True)
-        lowest_V = voltage(-limit)
+        lowest_V = voltage(low)
         if lowest_V > level:
-            return _Regime(True, -limit, lowest_V, level, FAR, True)
-        return _Regime(False, level, level, -limit, limit, False)
+            return _Regime(True, low, lowest_V, level, FAR, True)
+        return _Regime(False, level, level, low, limit, False)
 
     def _force_current(self, regime: _Regime, left_s: float) -> float:
         """One sub-step at a forced current; gives the time that it took."""

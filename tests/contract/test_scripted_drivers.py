@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
+from drivers_under_test import SCRIPTED
 
 from labctl_drivers.errors import InstrumentError, OutOfRange, OutputUnknown, WrongInstrument
 from labctl_drivers.link import Link, MemoryTransport
@@ -18,12 +19,6 @@ from labctl_simulators.ports import Ledger
 from labctl_simulators.terminals import Terminals
 
 pytestmark = pytest.mark.virtual_time
-SCRIPTED = {
-    "emstat4": ("EmStat4 HR", b"es4_hr"),
-    "emstat-pico": ("EmStat Pico", b"espico"),
-    "nexus": ("Nexus", b"nexus1"),
-}
-"""The model of the simulated instrument, and how it names itself."""
 OTHERS = b"e\nset_pgstat_chan 0\nset_pgstat_mode 3\nset_e 400m\ncell_on\nwait 1000\ncell_off\n\n"
 """Somebody else's script, with the cell on."""
 GUARD = Guard(-0.5, 1.5, 3e-3)

@@ -41,7 +41,29 @@ LOW_V, HIGH_V = -0.5, 1.5
 SOURCE_ERROR_V = 6e-3
 """More than a 24xx's source is off on its 20 V range."""
 Replies = list[tuple[float, bytes]]
-NUMBER = re.compile(rb"[+-]?\d\.\d+E[+-]\d\d")
+NUMBER = re.compile(rb"[+-]?\d\.\d+[Ee][+-]\d\d")
+
+
+READS = (b":READ?", b":MEAS?", b"local i,v=")
+"""How the lines begin that ask for a reading."""
+
+
+def watch(terminals: Any) -> list[tuple[float, Source]]:
+    """What is presented to the cell from now on, and when."""
+    seen: list[tuple[float, Source]] = []
+    kind = type(terminals)
+
+    class Watched(kind):  # type: ignore[misc,valid-type]  # whatever the terminals are
+        """Terminals that keep what was presented to the cell."""
+
+        __slots__ = ()
+
+        def connect(self, source: Source, now: float) -> None:
+            seen.append((now, source))
+            super().connect(source, now)
+
+    terminals.__class__ = Watched
+    return seen
 
 
 @dataclass
@@ -56,26 +78,16 @@ class Wire:
     reading: bytes = b""
     late_until_s: float = 0.0
     sent: list[tuple[float, ...]] = field(default_factory=list)
-    sources: list[tuple[float, Source]] = field(default_factory=list)
+    sources: list[tuple[float, Source]] = field(init=False)
     written: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        terminals = self.firmware.terminals
-        wire, kind = self, type(terminals)
-
-        class Watched(kind):  # type: ignore[misc,valid-type]  # whatever the terminals are
-            """Terminals that keep what was presented to the cell, and when."""
-
-            __slots__ = ()
-
-            def connect(self, source: Source, now: float) -> None:
-                wire.sources.append((now, source))
-                super().connect(source, now)
-
-        terminals.__class__ = Watched
+        self.sources = watch(self.firmware.terminals)
 
     def feed(self, data: bytes, now: float) -> Replies:
-        """One line, as the link writes it."""
+        """One line, as the link writes it; no bytes when the instrument itself has to speak."""
+        if not data:
+            return self.pass_on(data, now)
         n, self.lines = self.lines, self.lines + 1
         self.written.append(data)
         return self.fault(self, n - self.k, data, now)
@@ -83,7 +95,7 @@ class Wire:
     def pass_on(self, data: bytes, now: float) -> Replies:
         """To the instrument and back, unbroken; readings are kept as they were sent."""
         replies: Replies = self.firmware.feed(data, now)
-        if data.startswith(b":READ?"):
+        if data.startswith(READS):
             for _, reply in replies:
                 self.sent.append(tuple(map(float, NUMBER.findall(reply))))
         if replies:
@@ -183,7 +195,7 @@ def deaf(wire: Wire, n: int, data: bytes, now: float) -> Replies:
 def frozen(wire: Wire, n: int, data: bytes, now: float) -> Replies:
     """From line k on every reading is the last one before it, clock and all."""
     replies = wire.pass_on(data, now)
-    if not data.startswith(b":READ?"):
+    if not data.startswith(READS):
         return replies
     if n < 0 or not wire.reading:
         wire.reading = replies[0][1] if replies else b""

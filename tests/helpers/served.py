@@ -1,4 +1,4 @@
-"""A short reservoir test on served simulators: over TCP as a 2450, over a pty as a 2400."""
+"""A short reservoir test on served simulators: a 2450 over TCP or HiSLIP, a 2400 over a pty."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from helpers import running
 
 PROTOCOL, CELL = "na-cu-reservoir-ce", "na-cu-half"
-DRIVERS = {"tcp": "keithley-2450", "pty": "keithley-2400"}
+DRIVERS = {"tcp": "keithley-2450", "hislip": "keithley-2450", "pty": "keithley-2400"}
 MINUTES = {
     8: {
         "j": "4 mA/cm2", "reservoir": "0.1 mAh/cm2", "portion": "0.02 mAh/cm2", "portions": "2",
@@ -44,9 +44,11 @@ def found_in(document: Mapping[str, Any]) -> Found:
 def bench_file(folder: Path, serve: str, resource: str, model: Mapping[str, float]) -> Path:
     """A bench with one instrument, served as said, at this address; free ports are found."""
     where = {"cell": CELL, "serve": serve, "parameters": dict(model), "seed": 7}
-    if serve == "tcp":
+    if serve != "pty":
         where["port"] = 0
     instrument = {"driver": DRIVERS[serve], "resource": resource, "simulate": where}
+    if serve == "hislip":
+        instrument["visa_library"] = "@py"
     bench = {
         "bench": "wire",
         "instruments": {"smu": instrument},
@@ -57,7 +59,11 @@ def bench_file(folder: Path, serve: str, resource: str, model: Mapping[str, floa
     return path
 
 
-UNSERVED = {"tcp": "TCPIP::127.0.0.1::5025::SOCKET", "pty": "ASRL/dev/ttyUSB0::INSTR"}
+UNSERVED = {
+    "tcp": "TCPIP::127.0.0.1::5025::SOCKET",
+    "hislip": "TCPIP::127.0.0.1::hislip0::INSTR",
+    "pty": "ASRL/dev/ttyUSB0::INSTR",
+}
 
 
 @contextmanager

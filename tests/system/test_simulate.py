@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import pyvisa
 from helpers.cli import SHORT, labctl, started
 
 BENCH = """\
@@ -71,6 +73,25 @@ def test_a_twin_over_tcp_says_who_it_is_and_runs_a_protocol(tmp_path: Path) -> N
         assert document["model"] is None
         reservoir = document["groups"][1]
         assert abs(reservoir["ce_percent"] - 90.0) < 0.05 + 2 * reservoir["u_ce_percent"]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        _, errors = server.communicate(timeout=30)
+    assert server.returncode == 0, errors
+    assert errors == ""
+
+
+@posix
+def test_a_twin_over_hislip_answers_to_visa(tmp_path: Path) -> None:
+    bench = BENCH.replace("serve: tcp", "serve: hislip")
+    (tmp_path / "bench.yaml").write_text(bench, encoding="utf-8")
+    server = started(["simulate", "bench.yaml"], tmp_path)
+    try:
+        resource = first_line(server)["resource"]
+        assert re.fullmatch(r"TCPIP::127\.0\.0\.1::hislip0,\d+::INSTR", resource)
+        manager = pyvisa.ResourceManager("@py")
+        with manager.open_resource(resource) as session:
+            assert "MODEL 2450,04412345," in session.query("*IDN?")
+        manager.close()
     finally:
         server.send_signal(signal.SIGTERM)
         _, errors = server.communicate(timeout=30)

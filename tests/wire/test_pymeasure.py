@@ -1,4 +1,4 @@
-"""PyMeasure's drivers, unchanged, against the simulated instruments over sockets and ptys."""
+"""PyMeasure's drivers, unchanged, on the simulated instruments: sockets, ptys, HiSLIP."""
 
 import contextlib
 import os
@@ -38,6 +38,7 @@ class Resistor:
 
 WAYS = [
     "tcp",
+    "hislip",
     pytest.param("pty", marks=pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")),
 ]
 VISA = {

@@ -23,6 +23,7 @@ TEXTS = {
     -131: "Invalid suffix",
     -141: "Invalid character data",
     -151: "Invalid string data",
+    -171: "Invalid expression",
     -200: "Execution error",
     -211: "Trigger ignored",
     -213: "Init ignored",
@@ -57,8 +58,8 @@ TEXTS = {
 
 
 def text(code: int, detail: str = "") -> str:
-    """The manual's words for a code."""
-    return TEXTS[code].format(detail=detail)
+    """The manual's words for a code, or SCPI-99's general ones for a code that is an option."""
+    return TEXTS.get(code, "Device-specific error").format(detail=detail)
 
 
 def standard_bit(code: int) -> int:
@@ -79,10 +80,11 @@ class Entry(NamedTuple):
 
 
 class ErrorQueue:
-    """First in, first out; when full, the newest entry says that there were more."""
+    """First in, first out; when full, the newest entry says so in the maker's words."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, overflow: str = TEXTS[-350]) -> None:
         self.depth = depth
+        self._overflow = overflow
         self._entries: deque[Entry] = deque()
 
     def __len__(self) -> int:
@@ -91,7 +93,7 @@ class ErrorQueue:
     def put(self, code: int, words: str, time_s: float) -> None:
         """Add an entry, or mark the overflow."""
         if len(self._entries) >= self.depth:
-            self._entries[-1] = Entry(-350, text(-350), time_s)
+            self._entries[-1] = Entry(-350, self._overflow, time_s)
         else:
             self._entries.append(Entry(code, words, time_s))
 

@@ -61,6 +61,11 @@ class Instrument:
         """Leave the cell alone, as without power."""
         raise NotImplementedError
 
+    def pass_time(self, until: float) -> None:
+        """Bring the cell to a time; nothing happens when it is already there."""
+        if until > self.terminals.now:
+            self.terminals.advance(until)
+
     def work(self, until: float) -> None:
         """Do what runs by itself (armed acquisitions) up to a time."""
 
@@ -88,7 +93,8 @@ class Instrument:
             arrived += len(data) * BITS_PER_BYTE / self.baud
             self._received_at = arrived
         if self.aborts_on_control and (ABORT_BYTES[0] in data or ABORT_BYTES[1] in data):
-            data = self._device_clear(data, now)
+            self.device_clear(now)
+            data = data[max(data.rfind(byte) for byte in ABORT_BYTES) + 1 :]
         self._input += data
         replies: list[Reply] = []
         while (end := self._input.find(b"\n")) >= 0:
@@ -130,15 +136,37 @@ class Instrument:
         self.status = Status()
         self._ready_at = self.clock + self.boot_s
 
+    def device_clear(self, now: float) -> None:
+        """What came and is not executed, and what is not yet read, is forgotten; to idle."""
+        self.advance(now)
+        self.generation += 1
+        self._input.clear()
+        self._overrun = False
+        self._forget_timing()
+        self._free_at = now
+        self.clock = max(self.clock, now)
+        self.abort()
+
+    def speak(self, talk: Talk) -> None:
+        """Be on a bus, where replies wait to be read, or on a stream."""
+        self.talk = talk
+
+    def interrupted(self, now: float) -> None:
+        """A new message comes on a bus before the last reply was read: it is taken back, -410."""
+        self.advance(now)
+        self.generation += 1
+        self._sent_at = NEVER
+        self.fail(-410)
+
+    def status_byte(self, now: float, reply_waiting: bool) -> int:
+        """The status byte as a serial poll shows it."""
+        self.advance(now)
+        return self.status.byte(len(self.errors) > 0, reply_waiting)
+
     def read_empty(self, now: float) -> None:
         """The host has asked a bus instrument for a reply and none is coming."""
         self.clock = max(self.clock, now)
         self.fail(-420)
-
-    def pass_time(self, until: float) -> None:
-        """Bring the cell to a time; nothing happens when it is already there."""
-        if until > self.terminals.now:
-            self.terminals.advance(until)
 
     def fail(self, code: int, detail: str = "") -> None:
         """Put an error in the queue and set its bit in the standard event register."""
@@ -149,17 +177,6 @@ class Instrument:
         self._backlog.clear()
         self._queued_bytes = 0
         self._received_at = self._free_at = self._sent_at = NEVER
-
-    def _device_clear(self, data: bytes, now: float) -> bytes:
-        last = max(data.rfind(byte) for byte in ABORT_BYTES)
-        self.generation += 1
-        self._input.clear()
-        self._overrun = False
-        self._forget_timing()
-        self._free_at = now
-        self.clock = max(self.clock, now)
-        self.abort()
-        return data[last + 1 :]
 
     def _message(self, line: bytes, arrived: float, now: float) -> Reply | None:
         if self._overrun:

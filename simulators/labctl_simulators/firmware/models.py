@@ -16,7 +16,10 @@ OVERRANGE = 1.05
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """One range: programming resolution, and limits of error ±(gain · |value| + offset)."""
+    """One range: programming resolution, and limits of error ±(gain · |value| + offset).
+
+    `over`: how far beyond its full scale it goes, as a multiple.
+    """
 
     full_scale: float
     resolution: float
@@ -24,11 +27,12 @@ class Range:
     source_offset: float
     measure_gain: float
     measure_offset: float
+    over: float = OVERRANGE
 
     @property
     def top(self) -> float:
         """The largest magnitude that the range takes."""
-        return self.full_scale * OVERRANGE
+        return self.full_scale * self.over
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,31 +96,26 @@ class Channel(NamedTuple):
     top: float
 
 
-class SourceMeter(Instrument):
-    """Common to the 2400 and the 2450: ranges, limits, output states and one measurement.
+class Stage:
+    """One channel's analogue side: ranges, limits, output states and one measurement.
 
-    `interlock_closed` and `overheated` are the world's to set.
+    `interlock_closed` and `overheated` are the world's to set; `clock` is the instrument's time.
     """
 
+    clock: float
     idle_share = 0.005
     power_code = -221
+    range_holds = True
+    reading_top = READING_TOP
 
     def __init__(
-        self,
-        terminals: Terminals,
-        model: Model,
-        *,
-        seed: int,
-        flaws: Flaws,
-        baud: int | None,
-        line_hz: float,
-        talk: Talk,
+        self, terminals: Terminals, model: Model, *, seed: int, flaws: Flaws, line_hz: float
     ) -> None:
-        super().__init__(terminals, baud=baud, talk=talk)
+        self.terminals = terminals
         self.model = model
         self.line_hz = line_hz
         self.calibration = Calibration(model, seed, flaws.error_scale)
-        self._frozen_from_s = self.clock + flaws.frozen_at_h * 3600.0
+        self._frozen_from_s = terminals.now + flaws.frozen_at_h * 3600.0
         self._stuck: TerminalState | None = None
         self._current_factor = 1.0 + flaws.set_deviation
         self.interlock_closed = True
@@ -156,6 +151,11 @@ class SourceMeter(Instrument):
         self._presented = OPEN
         self.terminals.connect(OPEN, max(now, self.terminals.now))
 
+    def pass_time(self, until: float) -> None:
+        """Bring the cell to a time; nothing happens when it is already there."""
+        if until > self.terminals.now:
+            self.terminals.advance(until)
+
     def present(self) -> None:
         """Present to the cell, from `.clock` on, what the settings say."""
         source = self._driving() if self.front.output else self._idle()
@@ -170,11 +170,15 @@ class SourceMeter(Instrument):
         self.front.output = on
         self.present()
 
+    def level(self, function: Quantity) -> float:
+        """The level that is sourced."""
+        return self.front.source[function].level
+
     def source_span(self, function: Quantity) -> Range:
         """The source range in force: fixed, or the smallest for the level."""
         side = self.front.source[function]
         ranges = self.model.ranges(function)
-        return ranges[self.model.index(function, side.level) if side.auto else side.span]
+        return ranges[self.model.index(function, self.level(function)) if side.auto else side.span]
 
     def present_span(self, quantity: Quantity) -> Range:
         """The present range of a quantity, which the off states are a share of."""
@@ -185,8 +189,8 @@ class SourceMeter(Instrument):
         ranges = self.model.ranges(quantity)
         return ranges[self.model.index(quantity, limit) if sense.auto else sense.span]
 
-    def put_side(self, function: Quantity, side: SourceSide) -> None:
-        """Take source settings if the power envelope allows them. Raises ScpiError."""
+    def check_area(self, function: Quantity, side: SourceSide) -> None:
+        """Raises ScpiError for source settings that the power envelope does not allow."""
         ranges = self.model.ranges(function)
         span = ranges[self.model.index(function, side.level) if side.auto else side.span]
         volts, amps = (span.full_scale, side.limit) if function == "VOLT" else (0.0, 0.0)
@@ -194,6 +198,10 @@ class SourceMeter(Instrument):
             volts, amps = side.limit, span.full_scale
         if not self.model.allows(volts, amps):
             raise ScpiError(self.power_code)
+
+    def put_side(self, function: Quantity, side: SourceSide) -> None:
+        """Take source settings if the power envelope allows them. Raises ScpiError."""
+        self.check_area(function, side)
         self.front.source[function] = side
         if function == self.front.function:
             self.present()
@@ -232,10 +240,11 @@ class SourceMeter(Instrument):
         function, other = front.function, OTHER[front.function]
         side, sense = front.source[function], front.sense[other]
         span = self.source_span(function)
-        level = round(side.level / span.resolution) * span.resolution
+        level = round(self.level(function) / span.resolution) * span.resolution
         errors = self.calibration.source[function][self.model.ranges(function).index(span)]
         limit = side.limit
-        clamp = inf if sense.auto else self.model.ranges(other)[sense.span].top
+        free = sense.auto or not self.range_holds
+        clamp = inf if free else self.model.ranges(other)[sense.span].top
         self._range_clamps = clamp < limit
         limit = min(limit, clamp)
         level = apply(errors, level)
@@ -297,7 +306,7 @@ class SourceMeter(Instrument):
         """A true value as this instrument reads it; infinite when over range."""
         noise = self._noise.gauss(0.0, channel.noise) if self._stuck is None else 0.0
         read = apply(channel.errors, value) + noise
-        if abs(read) > channel.top * READING_TOP:
+        if abs(read) > channel.top * self.reading_top:
             return inf
         return round(read / channel.step) * channel.step
 
@@ -313,3 +322,21 @@ class SourceMeter(Instrument):
         """Whether the overvoltage protection holds the source."""
         held = state.limited or self.front.function == "VOLT"
         return self.front.output and self._protects and held
+
+
+class SourceMeter(Stage, Instrument):
+    """An instrument of one channel: the 2400 and the 2450."""
+
+    def __init__(
+        self,
+        terminals: Terminals,
+        model: Model,
+        *,
+        seed: int,
+        flaws: Flaws,
+        baud: int | None,
+        line_hz: float,
+        talk: Talk,
+    ) -> None:
+        Instrument.__init__(self, terminals, baud=baud, talk=talk)
+        Stage.__init__(self, terminals, model, seed=seed, flaws=flaws, line_hz=line_hz)

@@ -157,6 +157,23 @@ class TspInstrument:
         self._forget()
         self._free_at = now
 
+    def speak(self, talk: Talk) -> None:
+        """Be on a bus, where replies wait to be read, or on a stream."""
+        self.talk = talk
+
+    def interrupted(self, now: float) -> None:
+        """A new message comes on a bus before the last reply was read: it is taken back, -410."""
+        self.advance(now)
+        self.generation += 1
+        self._said.clear()
+        self._sent_at = NEVER
+        self.fail(-410)
+
+    def status_byte(self, now: float, reply_waiting: bool) -> int:
+        """The status byte as a serial poll shows it."""
+        self.advance(now)
+        return self.status.byte(len(self.errors) > 0, reply_waiting)
+
     def read_empty(self, now: float) -> None:
         """The host has asked a bus instrument for a reply and none is coming."""
         self.clock = max(self.clock, now)

@@ -49,6 +49,16 @@ class Pace:
         self._send, self._hang_up = send, hang_up
         self._due.clear()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether replies are due that have not left."""
+        return bool(self._due)
+
+    def drop(self) -> None:
+        """Forget the replies that are due."""
+        self._generation = self._present_generation()
+        self._due.clear()
+
     def receive(self, data: bytes) -> None:
         """Bytes from the host."""
         replies = self._firmware.feed(data, self.now())

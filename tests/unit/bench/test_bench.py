@@ -52,6 +52,16 @@ def test_everything_in_a_bench_is_read() -> None:
     assert not bench.is_in_memory("A1")
 
 
+def test_a_twin_may_be_served_over_hislip_at_a_port() -> None:
+    simulate = (
+        parse_bench(WHOLE.replace("serve: tcp", "serve: hislip"), "b.yaml")
+        .instruments["smu"]
+        .simulate
+    )
+    assert simulate is not None
+    assert (simulate.serve, simulate.port) == ("hislip", 5026)
+
+
 def test_the_default_bench_is_in_memory() -> None:
     bench = default_bench()
     assert list(bench.channels) == ["A1"]
@@ -86,6 +96,7 @@ def test_a_password_never_shows_in_an_error() -> None:
         "TCPIP::192.168.1.20::INSTR",
         "TCPIP0::192.168.1.20::inst0::INSTR",
         "TCPIP::host::hislip0::INSTR",
+        "TCPIP::127.0.0.1::hislip0,41703::INSTR",
         "USB0::0x05E6::0x2450::04488850::INSTR",
         "USB0::1510::9296::04488850::0::INSTR",
         "GPIB0::24::INSTR",

@@ -172,6 +172,42 @@ def test_a_resistor_obeys_either_limit() -> None:
     assert terminals.state().limited
 
 
+def test_a_current_source_may_be_held_at_two_ends_that_differ() -> None:
+    for amps, end_V in ((1e-3, 1.5), (-1e-3, -0.5)):
+        cell = Capacitor(100.0, 1.0, 0.2)
+        terminals = connected(cell, Source("current", amps, 1.5, low_limit=-0.5))
+        terminals.advance(100.0)
+        # V = V0 + R · I + I · t / C
+        assert terminals.state().voltage_V == pytest.approx(0.2 + 100.0 * amps + 100.0 * amps)
+        terminals.advance(1e6)
+        state = terminals.state()
+        assert state.voltage_V == pytest.approx(end_V)
+        assert state.current_A == pytest.approx(0.0, abs=1e-7)
+
+
+def test_a_voltage_source_may_be_held_at_two_currents_that_differ() -> None:
+    for volts, amps in ((2.0, 1e-3), (-2.0, -5e-3)):
+        terminals = connected(
+            Capacitor(100.0, 1.0), Source("voltage", volts, 1e-3, low_limit=-5e-3)
+        )
+        assert terminals.state().current_A == pytest.approx(amps)
+        assert terminals.state().limited
+
+
+def test_time_stops_where_the_source_reaches_its_limit() -> None:
+    cell = Capacitor(100.0, 1.0)
+    terminals = connected(cell, Source("current", 1e-3, 1.0))
+    assert not terminals.advance_to_limit(500.0)
+    assert terminals.now == 500.0
+    assert terminals.advance_to_limit(5000.0)
+    # V = R · I + I · t / C reaches 1 V at t = 900 s
+    assert terminals.now == pytest.approx(900.0, abs=1e-3)
+    assert terminals.advance_to_limit(6000.0)
+    assert terminals.now == pytest.approx(900.0, abs=1e-3)
+    terminals.connect(Source("voltage", 2.0, 1e-3), terminals.now)
+    assert terminals.advance_to_limit(terminals.now + 1.0)
+
+
 def test_one_long_advance_equals_many_short_ones_on_a_plating_cell() -> None:
     ends = []
     for pieces in (1, 3600):

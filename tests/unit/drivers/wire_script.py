@@ -42,6 +42,8 @@ async def expect(pairs: Pairs) -> AsyncIterator[Link]:
         await link.open()
         yield link
     finally:
+        # whatever the test left open
+        link._holders.clear()
         await link.close()
     assert script.wrong == []
     assert script.left == []

@@ -7,12 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl_drivers.errors import OutOfRange
-from labctl_drivers.keithley_24xx_dialects import Dialect2400, Dialect2450
+from labctl_drivers.keithley_24xx_dialects import Dialect2400, Dialect2450, Options
 from labctl_drivers.keithley_24xx_models import SERIES_2400, SERIES_2450
-from labctl_drivers.keithley_24xx_regulation import Program, program_for
+from labctl_drivers.keithley_2600 import _Tsp
+from labctl_drivers.keithley_2600_models import SERIES_2600
+from labctl_drivers.keysight_b2900 import _B2900
+from labctl_drivers.keysight_b2900_models import SERIES_B2900
+from labctl_drivers.smu_regulation import Program, program_for
 from labctl_drivers.vocabulary import Guard, Setpoint
 
 M2400, M2450 = SERIES_2400["2400"], SERIES_2450["2450"]
+OPTIONS = Options(rear=True, four_wire=True, nplc=1.0)
 GUARD = Guard(-0.5, 1.5, 5e-3)
 
 
@@ -122,6 +127,22 @@ def drive(level, limit, model):
     return Program("VOLT", level, limit, got.voltage, got.current)
 
 
+KINDS = {
+    r":SOUR1?:VOLT(?::LEV)? |smua\.source\.levelv=": "level",
+    r":SENS1?:CURR:RANG |smua\.measure\.rangei=": "span",
+    r":SENS1?:CURR:PROT |:SOUR:VOLT:ILIM |smua\.source\.limiti=": "limit",
+}
+
+
+def writes(line: str) -> list[tuple[str, float]]:
+    """What one line sets, one after the other."""
+    found = []
+    for unit in re.split(r";| (?=smua)", line):
+        (kind,) = [kind for words, kind in KINDS.items() if re.match(words, unit)]
+        found.append((kind, float(re.split(r"[ =]", unit)[-1])))
+    return found
+
+
 class Meter:
     """What an output that is on does with each unit, and the two manuals' rules about it.
 
@@ -131,15 +152,10 @@ class Meter:
     def __init__(self, at: Program) -> None:
         self.level, self.limit, self.span = at.level, at.limit, at.current.full_scale
 
-    def take(self, unit: str) -> None:
-        found = re.fullmatch(
-            r":(SOUR:VOLT:LEV|SENS:CURR:RANG|SENS:CURR:PROT|SOUR:VOLT:ILIM) (.*)", unit
-        )
-        assert found, unit
-        value = float(found[2])
-        if found[1] == "SOUR:VOLT:LEV":
+    def take(self, kind: str, value: float) -> None:
+        if kind == "level":
             self.level = value
-        elif found[1] == "SENS:CURR:RANG":
+        elif kind == "span":
             assert value <= self.compliance_span() * 1.001, "+824"
             self.span = value
         else:
@@ -153,20 +169,62 @@ class Meter:
         return min(self.limit, self.span * 1.05)
 
 
-@pytest.mark.parametrize(("dialect", "model"), [(Dialect2400(), M2400), (Dialect2450(), M2450)])
+@pytest.mark.parametrize(
+    ("dialect", "model"), [(Dialect2400(OPTIONS), M2400), (Dialect2450(OPTIONS), M2450)]
+)
 @given(volts, amps, volts, amps)
 def test_between_two_writes_the_cell_sees_one_setpoint_or_less(
     dialect, model, old_V, old_A, new_V, new_A
 ):
     old, new = drive(old_V, old_A, model), drive(new_V, new_A, model)
     meter = Meter(old)
-    for unit in dialect.change(old, new).split(";"):
-        meter.take(unit)
+    for kind, value in writes(dialect.change(old, new)):
+        meter.take(kind, value)
         slack = 1 + 1e-6
         as_before = meter.level == old.level and meter.most_A() <= old.limit * slack
         close = abs(meter.level - new.level) <= 1e-6 * abs(new.level) + 1e-12
         as_after = close and meter.most_A() <= new.limit * slack
-        assert as_before or as_after, unit
+        assert as_before or as_after, kind
     assert close
     assert meter.limit == pytest.approx(new.limit, rel=1e-6)
     assert meter.span == new.current.full_scale
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model"),
+    [
+        (_Tsp(1, four_wire=True, nplc=1.0, sink=False), SERIES_2600["2602B"]),
+        (_B2900(1, four_wire=True, nplc=1.0), SERIES_B2900["B2902A"]),
+    ],
+)
+@given(volts, amps, volts, amps)
+def test_nor_does_it_on_an_instrument_whose_ranges_do_not_limit(
+    dialect, model, old_V, old_A, new_V, new_A
+):
+    old, new = drive(old_V, old_A, model), drive(new_V, new_A, model)
+    now = {"level": old.level, "limit": old.limit, "span": old.current.full_scale}
+    for kind, value in writes(dialect.change(old, new)):
+        now[kind] = value
+        as_before = now["level"] == old.level and now["limit"] <= old.limit * (1 + 1e-6)
+        close = abs(now["level"] - new.level) <= 1e-6 * abs(new.level) + 1e-12
+        assert as_before or (close and now["limit"] <= new.limit * (1 + 1e-6)), kind
+        if isinstance(dialect, _Tsp):
+            # or a reading in compliance would overflow
+            assert now["limit"] <= now["span"] * (1 + 1e-6), kind
+    assert close
+    assert now["limit"] == pytest.approx(new.limit, rel=1e-6)
+    assert now["span"] == new.current.full_scale
+
+
+def test_a_2602_is_read_on_6_V_while_a_cell_is_not_known_and_on_40_V_beyond():
+    model = SERIES_2600["2602B"]
+    got = program_for(Setpoint("rest"), GUARD, model, None)
+    assert (got.limit, got.voltage.full_scale, got.current.full_scale) == (6.0, 6.0, 100e-9)
+    assert program_for(Setpoint("rest"), Guard(0, 7, 1e-3), model, 3.0).voltage.full_scale == 40.0
+
+
+@pytest.mark.parametrize("model", [SERIES_2600["2602B"], SERIES_B2900["B2902A"]])
+@pytest.mark.parametrize(("current", "full_scale"), [(1e-3, 1e-3), (1.001e-3, 10e-3)])
+def test_no_range_is_used_beyond_its_full_scale(model, current, full_scale):
+    got = program_for(Setpoint("current", current), GUARD, model, 0.0)
+    assert got.current.full_scale == full_scale

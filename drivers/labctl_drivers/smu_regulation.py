@@ -10,15 +10,11 @@ from math import isfinite
 from typing import Literal
 
 from labctl_drivers.errors import OutOfRange
-from labctl_drivers.keithley_24xx_models import USABLE, Model, VoltageRange
+from labctl_drivers.smu_models import Model, VoltageRange
 from labctl_drivers.vocabulary import Guard, RangeAccuracy, Setpoint
 
-FIRST_RANGE_V = 20.0
-"""The cell's voltage is not known yet: a range that holds any cell's."""
 SMALLEST_DRIVE_RANGE_V = 2.0
 """Below, a cell that leaves its limits would leave the range too and could not be read."""
-LEAST_LIMIT = 1e-3
-"""The smallest current limit, as a part of its measuring range."""
 
 Function = Literal["VOLT", "CURR"]
 
@@ -61,9 +57,10 @@ def program_for(
     if setpoint.mode == "rest":
         return _rest(guard, model, seen_V)
     limit = abs(setpoint.current_A)
-    least = model.amps[0].full_scale * LEAST_LIMIT
-    if not least <= limit <= guard.max_current_A:
-        raise OutOfRange(f"{limit:g} A is not within {least:g} A .. {guard.max_current_A:g} A")
+    if not model.least_A <= limit <= guard.max_current_A:
+        raise OutOfRange(
+            f"{limit:g} A is not within {model.least_A:g} A .. {guard.max_current_A:g} A"
+        )
     voltage = _voltage_range(guard, model, seen_V, SMALLEST_DRIVE_RANGE_V)
     if held is not None and held.full_scale >= voltage.full_scale:
         voltage = held
@@ -88,14 +85,14 @@ def _check_numbers(setpoint: Setpoint, guard: Guard) -> None:
 
 def _rest(guard: Guard, model: Model, seen_V: float | None) -> Program:
     # the limit is the range's, never the guard's: a cell beyond it would be discharged to it
-    voltage = _voltage_range(guard, model, seen_V, FIRST_RANGE_V)
+    voltage = _voltage_range(guard, model, seen_V, model.first_V)
     return Program("CURR", 0.0, voltage.full_scale, voltage, model.amps[0])
 
 
 def _voltage_range(
     guard: Guard, model: Model, seen_V: float | None, least_V: float
 ) -> VoltageRange:
-    known = FIRST_RANGE_V if seen_V is None else abs(seen_V)
+    known = model.first_V if seen_V is None else abs(seen_V)
     need = max(abs(guard.low_V), abs(guard.high_V), known, least_V)
     for candidate in model.volts:
         if candidate.full_scale >= need:
@@ -105,7 +102,7 @@ def _voltage_range(
 
 def _current_range(limit: float, model: Model) -> RangeAccuracy:
     for candidate in model.amps:
-        if limit <= candidate.full_scale * USABLE:
+        if limit <= candidate.full_scale * model.usable:
             return candidate
     raise OutOfRange(f"a {model.name} has no current range that holds {limit:g} A")
 

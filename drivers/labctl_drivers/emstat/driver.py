@@ -60,8 +60,8 @@ from labctl_drivers.vocabulary import (
 
 SAFE_ATTEMPTS = 3
 SAFE_WITHIN_S = 15.0
-READ_BACK = 1e-6
-"""What an instrument says it was given may differ by so much: a package has 28 bits."""
+READ_BACK = 1e-5
+"""What an instrument says it was given may differ by so much: a package has 5 digits at least."""
 
 
 class _EmStat:
@@ -358,7 +358,7 @@ def _differences(found: tuple[Variable, ...], program: Program) -> list[str]:
     if len(found) != len(program.declared):
         return [f"{len(found)} values"]
     return [
-        f"{name} is {got.type} {got.value:g}, not {kind} {value:g}"
+        f"{name} is {got.type} {got.value:.9g}, not {kind} {value:.9g}"
         for got, (name, kind, value) in zip(found, program.declared, strict=True)
         if got.type != kind or abs(got.value - rounded(value)) > READ_BACK * abs(value)
     ]

@@ -189,7 +189,7 @@ def connect_channels(
     given = _given(instrument, parameters)
     options: dict[str, Any] = {n: given[n] for n in INSTRUMENT_PARAMETERS if n in given}
     name = instrument.driver
-    maker = _load("labctl.simulators", name, f"simulator for the driver {name!r}")
+    maker = load_simulator(name)
     first = pairs.pop(1, None) or _open_terminals(next(iter(pairs.values())).now)
     if pairs:
         if "more" not in signature(maker).parameters:
@@ -277,6 +277,11 @@ def _with_metal(size: CellSize, metal: Any) -> CellSize:  # noqa: ANN401 - a Lit
     from dataclasses import replace
 
     return replace(size, metal=metal)
+
+
+def load_simulator(driver: str) -> Any:  # noqa: ANN401 - whatever a plug-in offers
+    """The simulator of a driver's instrument. Raises BenchError."""
+    return _load("labctl.simulators", driver, f"simulator for the driver {driver!r}")
 
 
 def _load(group: str, name: str, what: str) -> Any:  # noqa: ANN401 - whatever a plug-in offers

@@ -1,6 +1,7 @@
 """What is connected to this PC: the bench file, and how its channels are opened."""
 
 from labctl.bench.model import (
+    Auxiliary,
     Bench,
     BenchError,
     Instrument,
@@ -13,6 +14,7 @@ from labctl.bench.model import (
 from labctl.bench.parse import load_bench, parse_bench
 
 __all__ = [
+    "Auxiliary",
     "Bench",
     "BenchError",
     "Instrument",

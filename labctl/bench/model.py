@@ -74,13 +74,24 @@ class Instrument:
 class Terminals:
     """A channel: one pair of terminals of an instrument.
 
-    `simulate` is what a simulated cell there is, where the instrument's own block does not say it.
+    `simulate` is what a simulated cell there is, where the instrument's own block does not say it;
+    `temperature` names the auxiliary that measures the cell's.
     """
 
     name: str
     instrument: str
     channel: int = 1
     simulate: Simulate | None = None
+    temperature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """A temperature beside the cells: one channel of a scanner or a chamber."""
+
+    name: str
+    instrument: str
+    channel: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,7 @@ class Bench:
     data: Path | None = None
     mqtt: Mqtt | None = None
     folder: Path = Path()
+    auxiliaries: Mapping[str, Auxiliary] = field(default_factory=dict)
 
     def instrument_of(self, channel: str) -> Instrument:
         """The instrument behind a channel, its `simulate` block as the channel has it.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labctl.twin import Twin
     from labctl_drivers.channel import Channel
     from labctl_drivers.link import Link, Transport
+    from labctl_simulators.ports import Firmware
 
 
 def make_channel(
@@ -43,7 +44,10 @@ def make_channel(
             told = None if transcript is None else writing_to(transcript)
             if capture is not None:
                 told = writing_to(capture, head_of(instrument.driver, _settings(bench, name)))
-            link = Link(_transport(instrument, twin, speed), transcript=told)
+            link = Link(
+                transport_of(instrument, None if twin is None else twin.firmware, speed),
+                transcript=told,
+            )
             links[instrument.name] = link
         channel: Channel = driver(link, **_settings(bench, name))
     except (ImportError, ValueError) as error:
@@ -60,11 +64,12 @@ def _settings(bench: Bench, name: str) -> dict[str, Any]:
     }
 
 
-def _transport(instrument: Instrument, twin: "Twin | None", speed: float) -> "Transport":
+def transport_of(instrument: Instrument, firmware: "Firmware | None", speed: float) -> "Transport":
+    """To an instrument's resource, or to its twin in memory. Raises ValueError, ImportError."""
     from labctl_drivers.link import MemoryTransport, make_transport
 
-    if twin is not None:
-        return MemoryTransport(twin.firmware)
+    if firmware is not None:
+        return MemoryTransport(firmware)
     of_driver = getattr(load_driver(instrument.driver), "LINK_SETTINGS", {})
     settings: dict[str, Any] = {**of_driver, **instrument.link_settings}
     return make_transport(instrument.resource, speed=speed, **settings)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from labctl.bench.model import Bench, Instrument, Mqtt, Terminals
+from labctl.bench.model import Auxiliary, Bench, Instrument, Mqtt, Terminals
+from labctl.bench.parse_auxiliaries import check_holds_cell, parse_auxiliaries, read_temperature
 from labctl.bench.parse_instrument import parse_cell, parse_instrument
 from labctl.bench.parse_mqtt import parse_mqtt
 from labctl.bench.parse_shares import check_shares
@@ -16,8 +17,8 @@ from labctl_protocols.yaml12 import Entry, Mapping, compose, read_text
 
 MOST_CHANNELS = 1024
 
-KEYS = ("bench", "data", "mqtt", "instruments", "channels")
-CHANNEL_KEYS = ("instrument", "channel", "simulate")
+KEYS = ("bench", "data", "mqtt", "instruments", "auxiliaries", "channels")
+CHANNEL_KEYS = ("instrument", "channel", "simulate", "temperature")
 
 
 def load_bench(path: Path) -> Bench:
@@ -41,7 +42,8 @@ def parse_bench(text: str, file: str, problems: Problems | None = None) -> Bench
     folder = Path(file).parent
     name = _name_at(top, "bench", "the bench's name", problems)
     instruments = _instruments(top.get("instruments"), problems)
-    channels = _channels(top.get("channels"), instruments, problems)
+    auxiliaries = parse_auxiliaries(top.get("auxiliaries"), instruments, problems)
+    channels = _channels(top.get("channels"), instruments, auxiliaries, problems)
     bench = Bench(
         name=name,
         instruments=instruments,
@@ -49,6 +51,7 @@ def parse_bench(text: str, file: str, problems: Problems | None = None) -> Bench
         data=_data(top.get("data"), folder, problems),
         mqtt=_mqtt(top.get("mqtt"), folder, problems),
         folder=folder,
+        auxiliaries=auxiliaries,
     )
     problems.raise_if_any()
     return bench
@@ -97,12 +100,15 @@ def _instruments(entry: Entry | None, problems: Problems) -> dict[str, Instrumen
 
 
 def _channels(
-    entry: Entry | None, instruments: dict[str, Instrument], problems: Problems
+    entry: Entry | None,
+    instruments: dict[str, Instrument],
+    auxiliaries: dict[str, Auxiliary],
+    problems: Problems,
 ) -> dict[str, Terminals]:
     found: dict[str, Terminals] = {}
     taken: dict[tuple[str, int], str] = {}
     for each in _named(entry, "channels", problems):
-        terminals = _terminals(each, instruments, problems)
+        terminals = _terminals(each, instruments, auxiliaries, problems)
         if terminals is None:
             continue
         place = (terminals.instrument, terminals.channel)
@@ -119,7 +125,10 @@ def _channels(
 
 
 def _terminals(
-    each: Entry, instruments: dict[str, Instrument], problems: Problems
+    each: Entry,
+    instruments: dict[str, Instrument],
+    auxiliaries: dict[str, Auxiliary],
+    problems: Problems,
 ) -> Terminals | None:
     mapping = as_mapping(each.value, f"channel `{each.key.text}`", problems)
     if mapping is None:
@@ -137,6 +146,8 @@ def _terminals(
             f"there is no instrument `{instrument.text}`",
             "known here: " + (", ".join(instruments) or "none"),
         )
+    else:
+        check_holds_cell(instruments[instrument.text], instrument, problems)
     number = read_integer(
         mapping.get("channel"), "channel", (1, MOST_CHANNELS), problems, "channel"
     )
@@ -146,4 +157,5 @@ def _terminals(
         instrument.text,
         channel=1 if number is None else number,
         simulate=None if block is None else parse_cell(block, problems),
+        temperature=read_temperature(mapping.get("temperature"), auxiliaries, problems),
     )

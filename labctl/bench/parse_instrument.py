@@ -11,6 +11,7 @@ from labctl.bench.settings import (
     Setting,
     Value,
     driver_settings,
+    is_auxiliary,
     link_settings,
     read_setting,
 )
@@ -44,6 +45,7 @@ SIMULATE_KEYS = (
     "shares",
     "faults",
 )
+OF_CELLS = ("model", "cell", "terminal", "shares")
 CELL_KEYS = ("model", "cell", "parameters", "seed")
 TERMINALS = ("main", "supply")
 
@@ -60,6 +62,8 @@ def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) ->
     resource = _resource(mapping.get("resource"), name, taken, problems)
     serial = mapping.get("serial")
     simulate = mapping.get("simulate")
+    if simulate is not None and driver in names_of("labctl.drivers"):
+        _refuse_cell(simulate, driver, problems)
     return Instrument(
         name=name,
         driver=driver,
@@ -69,6 +73,24 @@ def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) ->
         driver_settings=_settings(mapping, settings, problems),
         link_settings=_settings(mapping, link_settings(), problems),
     )
+
+
+def _refuse_cell(simulate: Entry, driver: str, problems: Problems) -> None:
+    """Note what only an instrument that holds a cell can be told of its twin."""
+    mapping = simulate.value
+    if not isinstance(mapping, yaml12.Mapping) or not _is_auxiliary(driver):
+        return
+    for entry in mapping.entries:
+        if entry.key.text in OF_CELLS:
+            message = f"`{entry.key.text}` is about a cell, and a {driver} holds none"
+            problems.add("cell-of-auxiliary", entry.key.where, message)
+
+
+def _is_auxiliary(driver: str) -> bool:
+    try:
+        return is_auxiliary(driver)
+    except ImportError:
+        return False
 
 
 def _driver(entry: Entry | None, problems: Problems) -> tuple[str, Mapping[str, Setting]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from labctl.bench.model import Serve
+from labctl.bench.parse_auxiliaries import NAME as AUXILIARY_NAME
 from labctl.bench.parse_instrument import CELL_KEYS, names_of
 from labctl.bench.settings import Setting, driver_settings, link_settings
 from labctl_protocols.quantities import TIME
@@ -34,13 +35,13 @@ PLAIN: Mapping[str, Takes] = {
 }
 
 
-def _named(name: str, words: str) -> Takes:
+def _named(name: str, words: str, pattern: str = NAME_PATTERN) -> Takes:
     return Takes(
         words,
         {
             "type": "object",
             "minProperties": 1,
-            "propertyNames": {"pattern": NAME_PATTERN},
+            "propertyNames": {"pattern": pattern},
             "additionalProperties": {"$ref": f"#/definitions/{name}"},
         },
     )
@@ -68,6 +69,10 @@ BENCH: Keys = {
     "instruments": Key(
         _named("instrument", "`{name: instrument}`"), "One address each.", required=True
     ),
+    "auxiliaries": Key(
+        _named("auxiliary", "`{name: auxiliary}`", f"^{AUXILIARY_NAME.pattern}$"),
+        "Temperatures beside the cells: `aux.<name>` in protocols, and what `set` sets.",
+    ),
     "channels": Key(
         _named("channel", "`{name: channel}`"), "One pair of terminals each.", required=True
     ),
@@ -91,6 +96,13 @@ CHANNEL: Keys = {
         mapping("cell", "`{model: …, cell: …}`"),
         "The simulated cell there, in place of the one in the instrument's block.",
     ),
+    "temperature": Key(
+        TEXT, "The auxiliary that measures the cell there: what `temperature` means for it."
+    ),
+}
+AUXILIARY: Keys = {
+    "instrument": Key(TEXT, "The scanner's or chamber's name.", required=True),
+    "channel": Key(PLAIN["whole"], "Its number on the instrument, as 101 (default: 1)."),
 }
 SIMULATE: Keys = {
     "model": Key(TEXT, "The cell model, as `na-half` (default: the one that fits the cell)."),
@@ -151,6 +163,7 @@ MAPPINGS: Mapping[str, Keys] = {
     "bench": BENCH,
     "mqtt": MQTT,
     "channel": CHANNEL,
+    "auxiliary": AUXILIARY,
     "simulate": SIMULATE,
     "faults": FAULTS,
     "fault": WHEN,
@@ -200,8 +213,13 @@ instruments:
     serial: "04488850"
     resource: TCPIP::192.168.1.20::5025::SOCKET
     simulate: {model: na-half, serve: tcp, port: 5025}
+  scanner: {driver: daq6510, resource: TCPIP::192.168.1.21::5025::SOCKET}
+  oven: {driver: espec, resource: TCPIP::192.168.1.22::10001::SOCKET}
+auxiliaries:
+  chamber: {instrument: oven}
+  t_A1: {instrument: scanner, channel: 101}
 channels:
-  A1: {instrument: smu, channel: 1}
+  A1: {instrument: smu, channel: 1, temperature: t_A1}
 """
 
 
@@ -219,6 +237,7 @@ def bench_section() -> str:
         ("faults", "`faults` of `simulate`; a number is the part of its replies that suffer"),
         ("lasting", "A fault; `seconds` for those that last"),
         ("cell", "`simulate` of a channel"),
+        ("auxiliary", "An auxiliary"),
         ("mqtt", "`mqtt`"),
     ):
         parts.append(f"{of}:\n\n{keys_table(MAPPINGS[name])}")

@@ -22,12 +22,17 @@ KINDS: Mapping[object, Setting] = {bool: "bool", int: "whole", float: "number", 
 
 
 @cache
-def load_driver(name: str) -> Callable[..., Any]:
+def load_driver(name: str) -> Any:  # noqa: ANN401 - a class of somebody else's
     """The driver's class. Raises ImportError when it is not installed or cannot be imported."""
     for found in entry_points(group="labctl.drivers", name=name):
-        driver: Callable[..., Any] = found.load()
-        return driver
+        return found.load()
     raise ImportError(f"there is no driver {name!r}")
+
+
+@cache
+def is_auxiliary(name: str) -> bool:
+    """Whether a driver of this name is of an auxiliary: what holds no cell. Raises ImportError."""
+    return getattr(load_driver(name), "PORT", "channel") == "auxiliary"
 
 
 @cache

@@ -47,8 +47,10 @@ def check(
         labctl check na-cu-reservoir-ce --cell na-cu-half -p j="1 mA/cm2"
         labctl check my-protocol.yaml --cell my-cell.yaml --bench bench.yaml --channel A1
     """
+    from labctl.bench.auxiliaries import auxiliaries_of
     from labctl_protocols import checker
     from labctl_protocols.files import load_protocol
+    from labctl_protocols.plan import limits_temperature
 
     record = None
     if cell is None:
@@ -58,13 +60,23 @@ def check(
     parameters = named_values(p, "-p")
     ratings = ratings_of(described, channels["main"])
     others = ratings_beside_main(described, channels)
-    plan, notes = checker.check(load_protocol(protocol), record, ratings, parameters, others=others)
+    plan, notes = checker.check(
+        load_protocol(protocol),
+        record,
+        ratings,
+        parameters,
+        others=others,
+        auxiliaries=auxiliaries_of(described, channels["main"]),
+    )
     print_lines(notes)
     unbounded = sorted({"charge", "time"} - ratings.bounds)
     if plan is not None and unbounded:
         driver = described.driver_of(channels["main"])
         bounded = " and ".join(unbounded)
         print_lines([f"{driver} does not itself bound {bounded}: the PC does, while it lives"])
+    if plan is not None and limits_temperature(plan.limits):
+        what = f"the temperature (aux.{plan.temperature})"
+        print_lines([f"no instrument bounds {what}: the PC does, while it lives"])
     print_lines([f"{protocol}: no mistakes found"])
     return 0
 
@@ -86,6 +98,7 @@ def explain(
         labctl explain na-cu-reservoir-ce --cell na-cu-half
         labctl explain na-cu-reservoir-ce --cell na-cu-half -p portions=3 --json
     """
+    from labctl.bench.auxiliaries import auxiliaries_of
     from labctl.show.explain import explain_document, explain_lines
     from labctl_protocols.checker import bind
     from labctl_protocols.files import load_protocol
@@ -97,6 +110,7 @@ def explain(
         ratings_of(described, channels["main"]),
         named_values(p, "-p"),
         others=ratings_beside_main(described, channels),
+        auxiliaries=auxiliaries_of(described, channels["main"]),
     )
     document = explain_document(plan)
     if json:

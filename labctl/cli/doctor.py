@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -50,7 +50,7 @@ def doctor(
 
     Who answers, its error queue, whether its output goes off and says so, what stands at its
     terminals at 0 A (with --cell against the cell's record) and which limits it holds. An output
-    that is found on is told and left as it is.
+    that is found on is told and left as it is. Of auxiliaries: who answers, and what they measure.
 
     With --dummy the channels hold a resistor instead: it is driven both ways and into a voltage
     limit, which shows polarity, sense leads and limits. A dated record is kept in the data
@@ -64,14 +64,18 @@ def doctor(
     """
     described = load_bench(bench)
     names = channel or list(described.channels)
+    named = {each.instrument for each in described.auxiliaries.values()}
+    beside = [] if channel else sorted(named)
     for name in names:
         described.instrument_of(name)
     record = None if cell is None else find_cell(cell, described.folder)
     ohm = None if dummy is None else _ohm(dummy)
     folder = default_data(described) if data is None else data
-    shown: dict[str, list[Finding]] = {name: [] for name in names}
+    shown: dict[str, list[Finding]] = {name: [] for name in (*names, *beside)}
     files: list[Path] = []
-    for name, finding in _all_findings(described, names, record, ohm, folder, files):
+    for name, finding in _all_findings(
+        described, names, record, ohm, folder, files, sorted(beside)
+    ):
         shown[name].append(finding)
         if not json:
             print(f"{MARKS[finding.state]}  {name}  {finding.check}: {finding.text}", flush=True)
@@ -105,6 +109,7 @@ def _all_findings(
     ohm: float | None,
     data: Path,
     files: list[Path],
+    beside: Sequence[str],
 ) -> Iterator[tuple[str, Finding]]:
     from labctl.run.clock import new_loop
 
@@ -112,11 +117,15 @@ def _all_findings(
     if len(in_memory) > 1:
         raise Refused("some channels are in memory (`resource: sim`) and some are not")
     loop = new_loop("max" if in_memory == {True} else 1.0)
+    twins = _twins(bench, names, cell)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        visits = _visits(bench, names, cell, ohm, data, files)
-        with suppress(StopAsyncIteration):
-            while True:
-                yield runner.run(_next(visits))
+        for visits in (
+            _visits(bench, names, cell, ohm, data, files, twins),
+            _visits_beside(bench, beside, twins),
+        ):
+            with suppress(StopAsyncIteration):
+                while True:
+                    yield runner.run(_next(visits))
 
 
 async def _next(
@@ -132,13 +141,13 @@ async def _visits(
     ohm: float | None,
     data: Path,
     files: list[Path],
+    twins: "Mapping[str, Twin]",
 ) -> AsyncIterator[tuple[str, Finding]]:
     from labctl.bench.opening import make_channel
     from labctl.doctor.records import write_record
     from labctl.doctor.visit import visit
 
     links: dict[str, Link] = {}
-    twins = _twins(bench, names, cell)
     for name in names:
         channel = make_channel(bench, name, twin=twins.get(name), links=links)
         identity: Identity | None = None
@@ -156,6 +165,26 @@ async def _visits(
         if identity is not None and ohm is not None:
             number = bench.channels[name].channel
             files.append(write_record(data, identity, name, number, ohm, findings, time.time()))
+
+
+async def _visits_beside(
+    bench: Bench, instruments: Sequence[str], twins: "Mapping[str, Twin]"
+) -> AsyncIterator[tuple[str, Finding]]:
+    from labctl.auxiliary_twin import auxiliary_twins
+    from labctl.bench.auxiliaries import make_auxiliary
+    from labctl.doctor.beside import look_beside
+
+    cells = {name: twin.cell for name, twin in twins.items()}
+    firmwares = auxiliary_twins(bench, cells) if cells and instruments else {}
+    for name in instruments:
+        auxiliary = make_auxiliary(bench, name, firmware=firmwares.get(name))
+        names = {a.channel: n for n, a in bench.auxiliaries.items() if a.instrument == name}
+        try:
+            async for found in look_beside(auxiliary, names):
+                yield name, found
+        finally:
+            with suppress(Exception):
+                await auxiliary.close()
 
 
 def _twins(bench: Bench, names: Sequence[str], cell: "CellRecord | None") -> "dict[str, Twin]":

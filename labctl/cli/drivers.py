@@ -26,13 +26,14 @@ def drivers(*, json: JsonOption = False) -> int:
     rows = [
         [
             text(row, "driver"),
+            text(row, "kind"),
             text(row, "maturity"),
             ", ".join(str(model) for model in _models(row)),
             "yes" if row["simulator"] else "no",
         ]
         for row in found
     ]
-    print_lines(in_columns(["driver", "maturity", "models", "simulator"], rows))
+    print_lines(in_columns(["driver", "kind", "maturity", "models", "simulator"], rows))
     print_lines(["", "cell models: " + ", ".join(cells)])
     return 0
 
@@ -44,9 +45,16 @@ def driver_row(name: str) -> dict[str, object]:
         driver = next(iter(entry_points(group="labctl.drivers", name=name))).load()
     except Exception as error:  # another distribution's plug-in must not hide the others
         reason = f"cannot be loaded: {type(error).__name__}: {error}"
-        return {"driver": name, "maturity": reason, "models": [], "simulator": simulated}
+        return {
+            "driver": name,
+            "kind": None,
+            "maturity": reason,
+            "models": [],
+            "simulator": simulated,
+        }
     return {
         "driver": name,
+        "kind": getattr(driver, "PORT", "channel"),
         "maturity": str(driver.MATURITY),
         "models": sorted(getattr(driver, "MODELS", ())),
         "simulator": simulated,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from labctl.auxiliary_twin import auxiliary_twins
 from labctl.bench import Bench, Instrument, Simulate, load_bench
 from labctl.bench.model import DEFAULT_PORT, HISLIP_PORT
+from labctl.bench.settings import is_auxiliary
 from labctl.cli.exits import Refused
 from labctl.cli.inputs import find_cell
 from labctl.cli.options import Pairs, named_numbers, read_speed
@@ -43,7 +45,8 @@ def simulate(
     the second port of a cycler. The cell is the one named in the instrument's `simulate` block, or
     by --cell; the record sets the model's size. With `simulate: {terminal: supply, shares: smu}`
     an instrument holds the third electrode of the cell of `smu`; each channel that the bench names
-    holds a cell of its own. Ctrl-C or SIGTERM ends it.
+    holds a cell of its own. Scanners see the cells whose channels name them, and a chamber is
+    around all of them. Ctrl-C or SIGTERM ends it.
 
     For example:
 
@@ -56,7 +59,7 @@ def simulate(
     parameters = named_numbers(m, "-m")
     described = load_bench(bench)
     given = None if cell is None else find_cell(cell)
-    instruments = list(described.instruments.values())
+    instruments = [e for e in described.instruments.values() if not is_auxiliary(e.driver)]
     seeds = {each.name: _seed(each, index, seed) for index, each in enumerate(instruments)}
     places = {
         (each.instrument, each.channel): described.instrument_of(each.name)
@@ -69,6 +72,10 @@ def simulate(
         if _block(each).shares is None
     }
     twins = [(each, _twin(each, cells, parameters, seeds[each.name])) for each in instruments]
+    at = {n: cells.get((e.instrument, e.channel)) for n, e in described.channels.items()}
+    held = {name: cell.cell for name, cell in at.items() if cell is not None}
+    beside = auxiliary_twins(described, held, len(instruments) + (seed or 0))
+    twins += [(described.instruments[name], twin) for name, twin in beside.items()]
     asyncio.run(_serve(twins, read))
     return 0
 

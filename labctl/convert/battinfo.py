@@ -88,7 +88,9 @@ def _step(node: Node, ctx: Context) -> Item | None:
     temperature = node.get("temperature")
     if temperature is not None:
         ctx.refuse(
-            temperature.where, temperature.path, "labctl sets no temperature in this version"
+            temperature.where,
+            temperature.path,
+            "write `set: {<chamber>: …}`, with the bench's name for the chamber",
         )
     if reader is None:
         known = ", ".join(MODES)

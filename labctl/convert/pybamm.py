@@ -127,7 +127,10 @@ def _texts(cycle: Cycle) -> tuple[str, ...]:
 def _head(root: Node, ctx: Context) -> str:
     for name, hint in (
         ("termination", "a loop takes `until: retention < 80 %`"),
-        ("temperature", "the chamber is set outside the protocol in this version"),
+        (
+            "temperature",
+            "write `set: {<chamber>: …}`, with the bench's name for the chamber",
+        ),
     ):
         given = root.get(name)
         if given is not None:

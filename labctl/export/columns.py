@@ -29,6 +29,7 @@ COLUMNS: Mapping[str, Kind] = {
     "Set Current / A": "number",
     "Set Voltage / V": "number",
     "Compliance / 1": "counter",
+    "Surface Temperature T1 / degC": "number",
     "Quality": "text",
     "Terminal": "text",
     "Simulated / 1": "counter",
@@ -36,14 +37,18 @@ COLUMNS: Mapping[str, Kind] = {
 """What labctl writes. `Compliance`: 1 while the instrument is held by its limit instead of by its
 set-point. Energies are signed by the voltage: a cell plated below 0 V takes up energy while it
 discharges. Counters and energies are since the test began and never reset, and count what passed
-at every `Terminal`."""
+at every `Terminal`. `Surface Temperature T1` is that of the cell, where its channel names who
+measures it."""
 
-MAY_BE_EMPTY = frozenset({"Set Current / A", "Set Voltage / V", "Compliance / 1"})
+MAY_BE_EMPTY = frozenset(
+    {"Set Current / A", "Set Voltage / V", "Compliance / 1", "Surface Temperature T1 / degC"}
+)
 STEP_TYPES = ("CC_CHG", "CC_DCH", "CV_CHG", "CV_DCH", "CCCV_CHG", "CCCV_DCH", "REST", "OCV", "EIS")
 
 HELD = ("hold", "then_hold", "sweep")
 """Steps in which the voltage is set."""
 
+ZERO_CELSIUS_K = 273.15
 CLOCK_STEP = "clock_step"
 SKIPPED = "skipped"
 QUALITIES = frozenset(
@@ -77,11 +82,17 @@ def bdf_rows(reader: Reader, simulated: bool) -> Iterator[tuple[Value, ...]]:
             row.set_current_A,
             row.set_voltage_V,
             compliance(row),
+            degC(row.temperature_K),
             quality(before, row),
             row.terminal,
             int(simulated),
         )
         before = row
+
+
+def degC(temperature_K: float | None) -> float | None:
+    """A temperature as files have it, in 1e-5 °C; None where it is not known."""
+    return None if temperature_K is None else round(temperature_K - ZERO_CELSIUS_K, 5)
 
 
 def step_type(row: RecordedRow, net_Ah: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from labctl.export.columns import degC
 from labctl.export.files import safe_text, target, written_whole
 from labctl.figures.run_document import area_of
 from labctl.journal import Reader, RecordedEvent, RecordedRow
@@ -22,6 +23,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "discharged_mAh": ("Discharged", "mAh"),
     "charged_mAh_cm2": ("Charged", "mAh/cm2"),
     "discharged_mAh_cm2": ("Discharged", "mAh/cm2"),
+    "temperature_degC": ("Temperature", "degC"),
     "cycle": ("Cycle", ""),
     "step": ("Step", ""),
     "step_type": ("Step type", ""),
@@ -124,6 +126,7 @@ def _reading_rows(
             discharged_mAh,
             per(charged_mAh, area_cm2),
             per(discharged_mAh, area_cm2),
+            degC(row.temperature_K),
             row.cycle,
             row.step_count,
             row.step_type,

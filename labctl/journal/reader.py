@@ -39,6 +39,7 @@ class RecordedRow(NamedTuple):
     current_range_A: float
     quality: str
     terminal: str
+    temperature_K: float | None
 
 
 class RecordedEvent(NamedTuple):

@@ -6,10 +6,10 @@ from operator import attrgetter
 from labctl_protocols.decisions import Row
 
 FILE = "journal.sqlite"
-VERSION = 2
+VERSION = 3
 """Stands in SQLite's `user_version`; a journal of another version is refused, never guessed."""
 
-MIGHT_BE_NULL = frozenset({"set_current_A", "set_voltage_V"})
+MIGHT_BE_NULL = frozenset({"set_current_A", "set_voltage_V", "temperature_K"})
 SQL_TYPES: dict[object, str] = {
     float: "REAL",
     float | None: "REAL",

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from labctl import journal as journals
 from labctl import mqtt
+from labctl.auxiliary_twin import auxiliary_twins
 from labctl.bench import BenchError
+from labctl.bench.auxiliaries import auxiliaries_of
 from labctl.bench.opening import make_channel
 from labctl.journal.clock import host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
 from labctl.run.amending import Amending, Bind
+from labctl.run.auxiliaries import Beside, opened_beside
 from labctl.run.clock import host_speed, new_loop
 from labctl.run.controlled import Control
 from labctl.run.ending import broker_of, finish
@@ -22,6 +25,7 @@ from labctl.run.journalling import journal_writer
 from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
 from labctl.run.model import ModelWatch
+from labctl.run.poller import Poller
 from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
 from labctl.run.safe import safe_within_s
 from labctl.run.stops import Stops
@@ -30,11 +34,12 @@ from labctl.twin import Placed, Twin, connect, make_cell
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
 from labctl_drivers.link import Link
-from labctl_drivers.vocabulary import Opened
+from labctl_drivers.vocabulary import Identity, Opened
 from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
 from labctl_protocols.files import ProtocolFile
 from labctl_protocols.plan import MAIN, Plan
+from labctl_simulators.ports import Firmware
 
 SIMULATED_FIRMWARE = "-sim"
 
@@ -54,6 +59,7 @@ class _Ready:
     twin: Twin | None
     simulated: bool
     speed: Speed
+    beside: Mapping[str, tuple[Poller, Identity]]
 
 
 def conduct(request: RunRequest, on_progress: OnProgress | None = None) -> RunResult:
@@ -110,14 +116,19 @@ async def _conduct_all(
     stops = Stops(asyncio.get_running_loop())
     links: dict[str, Link] = {}
     twins = twins_of(requests)
+    factor = 1.0 if speed == "max" else speed
+    around = opened_beside(requests[0].bench, _twins_beside(requests, twins), factor)
     with stops.heard():
-        tasks = [
-            asyncio.create_task(_conduct(request, speed, broker, show, twin, links, stops))
-            for request, broker, show, twin in zip(
-                requests, brokers, on_progress, twins, strict=True
-            )
-        ]
-        await _all_ended(tasks)
+        async with around as beside:
+            tasks = [
+                asyncio.create_task(
+                    _conduct(request, speed, broker, show, twin, links, stops, beside)
+                )
+                for request, broker, show, twin in zip(
+                    requests, brokers, on_progress, twins, strict=True
+                )
+            ]
+            await _all_ended(tasks)
     return [_result_of(task) for task in tasks]
 
 
@@ -145,6 +156,7 @@ async def _conduct(
     twins: Mapping[str, Twin],
     links: dict[str, Link],
     stops: Stops,
+    beside: Beside,
 ) -> RunResult:
     factor = 1.0 if speed == "max" else speed
     channels = {
@@ -160,7 +172,7 @@ async def _conduct(
         for role, name in request.channels.items()
     }
     try:
-        ready = await _open(request, channels, twins.get(MAIN), speed)
+        ready = await _open(request, channels, twins.get(MAIN), speed, beside)
         return await _drive(request, ready, broker, stops, on_progress)
     finally:
         for channel in channels.values():
@@ -192,8 +204,25 @@ def _placed(request: RunRequest) -> Placed:
     return Placed(cell, places, request.model_parameters, request.seed)
 
 
+def _twins_beside(
+    requests: Sequence[RunRequest], twins: Sequence[Mapping[str, Twin]]
+) -> dict[str, Firmware]:
+    """The simulated auxiliaries of a bench in memory, at the cells of these runs."""
+    cells = {
+        request.channels[role]: twin.cell
+        for request, by_role in zip(requests, twins, strict=True)
+        for role, twin in by_role.items()
+    }
+    bench = requests[0].bench
+    return auxiliary_twins(bench, cells, requests[0].seed) if cells and bench.auxiliaries else {}
+
+
 async def _open(
-    request: RunRequest, channels: Mapping[str, Channel], twin: Twin | None, speed: Speed
+    request: RunRequest,
+    channels: Mapping[str, Channel],
+    twin: Twin | None,
+    speed: Speed,
+    beside: Beside,
 ) -> _Ready:
     opened: dict[str, Opened] = {}
     simulated = twin is not None
@@ -208,12 +237,21 @@ async def _open(
             raise BenchError(f"{who} is real: --speed is for simulated instruments")
     others = {role: channel.ratings for role, channel in channels.items() if role != MAIN}
     ratings = channels[MAIN].ratings
+    auxiliaries = auxiliaries_of(request.bench, request.channels[MAIN])
 
     def bind_it(protocol: ProtocolFile, parameters: Mapping[str, str]) -> Plan:
-        return bind(protocol, request.cell, ratings, parameters, others=others)
+        return bind(
+            protocol, request.cell, ratings, parameters, others=others, auxiliaries=auxiliaries
+        )
 
     plan = bind_it(request.protocol, request.parameters)
-    return _Ready(channels, opened, bind_it, plan, twin, simulated, speed)
+    found_beside = await beside.opened(plan.auxiliaries)
+    for _, identity in found_beside.values():
+        is_simulated = twin is not None or identity.firmware.endswith(SIMULATED_FIRMWARE)
+        simulated = simulated or is_simulated
+        if not is_simulated and speed != 1.0:
+            raise BenchError(f"{identity.model} is real: --speed is for simulated instruments")
+    return _Ready(channels, opened, bind_it, plan, twin, simulated, speed, found_beside)
 
 
 async def _drive(
@@ -237,6 +275,7 @@ async def _drive(
         start_unix=start_unix,
         simulated=ready.simulated,
         safe_within_s=max(safe_within_s(each.ratings) for each in ready.channels.values()),
+        beside={name: identity for name, (_, identity) in ready.beside.items()},
     )
     real_time = ready.speed == 1.0 and ready.twin is None
     wall = host_wall(loop.time, begin_s) if real_time else virtual_wall(start_unix)
@@ -263,10 +302,16 @@ async def _drive(
     amending = Amending(request.protocol, request.parameters, ready.bind)
     control = Control(engine, amending, yes=request.yes, keys=request.keys)
     listeners.append(control.hear)
-    run = RunLoop(engine, ready.channels, on_answer, host_speed(ready.speed))
+    pollers = {name: poller for name, (poller, _) in ready.beside.items()}
+    run = RunLoop(engine, ready.channels, on_answer, host_speed(ready.speed), pollers)
     journal.on_fault(lambda error: _soon(loop, run.fail, error))
     stops.to(run.request_stop)
-    with control.opened(run, folder):
+    with control.opened(run, folder), contextlib.ExitStack() as listening:
+        for poller in dict.fromkeys(pollers.values()):
+            names = [name for name, each in pollers.items() if each is poller]
+            listening.enter_context(poller.heard_by(run.hear_beside, names))
+            # what is limited must have been seen before anything is driven
+            await poller.read()
         ended = await run.run(begin_s if real_time else None)
     account = None if model is None else model.result()
     # in a thread, for other runs of the bench may still be driving

@@ -1,11 +1,13 @@
 """The run loop: what the engine commands is done, what the instrument shows is heard."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from labctl.run.poller import Poller
 from labctl.run.safe import make_safe
 from labctl.run.slept import SleepWatch
 from labctl_drivers.channel import Channel, MeasuresImpedance
@@ -15,6 +17,8 @@ from labctl_protocols.decisions import (
     Answer,
     Applied,
     Apply,
+    AuxRead,
+    AuxSet,
     Command,
     Event,
     Heard,
@@ -25,6 +29,7 @@ from labctl_protocols.decisions import (
     Revision,
     Safe,
     Safed,
+    SetAux,
     Stopping,
     Unsafe,
     Waited,
@@ -52,7 +57,8 @@ class RunLoop:
     """Drives one engine over the channels of its terminals; `on_answer` journals and shows, and
     may raise.
 
-    `speed` is the loop's seconds per host second, None in virtual time.
+    `speed` is the loop's seconds per host second, None in virtual time. `auxiliaries` are who
+    reads and sets what stands beside the cell, by its name; what they read, `hear_beside` takes.
     """
 
     def __init__(
@@ -61,7 +67,10 @@ class RunLoop:
         channels: Mapping[str, Channel],
         on_answer: OnAnswer,
         speed: float | None = None,
+        auxiliaries: Mapping[str, Poller] | None = None,
     ) -> None:
+        self._auxiliaries = auxiliaries or {}
+        self._beside: deque[AuxRead] = deque()
         self._engine = engine
         self._channels = channels
         self._connected = MAIN
@@ -88,6 +97,11 @@ class RunLoop:
     def revise(self, revision: Revision) -> None:
         """Amend the run, once the engine can hear it."""
         self._said.append(revision)
+        self._wake_up()
+
+    def hear_beside(self, read: AuxRead) -> None:
+        """Take what was measured beside the cell, once the engine can hear it."""
+        self._beside.append(read)
         self._wake_up()
 
     def fail(self, error: Exception) -> None:
@@ -145,13 +159,15 @@ class RunLoop:
         return await make_safe(list(named.values()), self._speed or 1.0)
 
     async def _obey(self, command: Command) -> Heard:
+        if self._end is not None:
+            return self._asked_to_end(*self._end)
+        if isinstance(command, SetAux):
+            return await self._set(command)
         if isinstance(command, Measure):
             return await self._measure(command)
         if not isinstance(command, Apply):
             raise RuntimeError(f"nobody here can {command!r}")
         began_s = asyncio.get_running_loop().time()
-        if self._end is not None:
-            return self._asked_to_end(*self._end)
         try:
             self._connected = command.terminal
             channel = self._channels[command.terminal]
@@ -159,6 +175,25 @@ class RunLoop:
         except InstrumentError as error:
             return self._fault(error)
         return self._asleep(began_s) or Applied(changed.time_s, changed.time_error_s)
+
+    async def _set(self, command: SetAux) -> Heard:
+        """Have it set; the operator need not wait for an instrument that does not answer."""
+        loop = asyncio.get_running_loop()
+        poller = self._auxiliaries[command.name]
+        setting = asyncio.ensure_future(poller.set_temperature(command.name, command.value))
+        setting.add_done_callback(lambda _: self._wake_up())
+        try:
+            while not setting.done() and self._end is None:
+                await self._sleep_until(None)
+        finally:
+            setting.cancel()
+        if self._end is not None:
+            return self._asked_to_end(*self._end)
+        try:
+            value = setting.result()
+        except InstrumentError as error:
+            return self._fault(error)
+        return self._asleep(loop.time()) or AuxSet(loop.time(), command.name, value)
 
     async def _measure(self, command: Measure) -> Heard:
         self._connected = command.terminal
@@ -173,12 +208,12 @@ class RunLoop:
         if self._point is None:
             self._point = asyncio.ensure_future(anext(spectrum, None))
             self._point.add_done_callback(lambda _: self._wake_up())
-        while not self._point.done() and self._end is None and not self._said:
+        while not (self._point.done() or self._end or self._said or self._beside):
             await self._sleep_until(None)
         if self._end is not None:
             return self._asked_to_end(*self._end)
         if not self._point.done():
-            return self._operator_said()
+            return self._operator_said() if self._said else self._beside.popleft()
         point, self._point = self._point, None
         try:
             found = point.result()
@@ -202,29 +237,41 @@ class RunLoop:
         In virtual time the clock stands still meanwhile: an answer takes host time.
         """
         loop = asyncio.get_running_loop()
-        while self._end is None and not self._said:
+        while self._end is None and not self._said and not self._beside:
             if until_s is not None and self._speed is not None:
                 if loop.time() >= until_s:
                     return Waited(loop.time())
                 await self._sleep_until(until_s)
             else:
-                await self._sleep_until(None)
+                with self._clock_stands():
+                    await self._sleep_until(None)
         # a host that slept while nothing was connected has missed nothing
         self._slept.host_gap_s(loop.time(), loop.time())
         if self._end is not None:
             return self._asked_to_end(*self._end)
-        return self._operator_said()
+        return self._operator_said() if self._said else self._beside.popleft()
+
+    @contextlib.contextmanager
+    def _clock_stands(self) -> Iterator[None]:
+        """In virtual time, what is read beside the cell would be all that moves the clock on."""
+        with contextlib.ExitStack() as stack:
+            if self._speed is None:
+                for poller in set(self._auxiliaries.values()):
+                    stack.enter_context(poller.held())
+            yield
 
     def _operator_said(self) -> Operator | Revision:
         return replace(self._said.popleft(), time_s=asyncio.get_running_loop().time())
 
     async def _next_reading(self, due_s: float) -> Heard:
         period_s = due_s - asyncio.get_running_loop().time()
-        if not self._said:
+        if not self._said and not self._beside:
             await self._sleep_until(due_s)
         if self._said and self._end is None:
             # a gap is one also if somebody spoke at its end
             return self._asleep(due_s, period_s) or self._operator_said()
+        if self._beside and self._end is None:
+            return self._asleep(due_s, period_s) or self._beside.popleft()
         heard = await self._read()
         late = self._asleep(due_s, period_s) if isinstance(heard, Reading) else None
         return late or heard

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
+from labctl.bench.auxiliaries import auxiliaries_of
 from labctl.doctor.records import latest_record
 from labctl.run.request import RunRequest
 from labctl.run.sources import sources_of
-from labctl_drivers.vocabulary import Opened, Ratings
+from labctl_drivers.vocabulary import Identity, Opened, Ratings
 from labctl_protocols.plan import MAIN, Plan
 
 
@@ -25,11 +26,12 @@ def manifest_of(
     start_unix: float,
     simulated: bool,
     safe_within_s: float,
+    beside: Mapping[str, Identity],
 ) -> dict[str, object]:
     """The manifest as plain JSON; limits in V, A and K, times in UTC seconds.
 
     `safe_within_s`: so many host seconds after any fault the output is off, read back, or said to
-    be unknown.
+    be unknown. `beside` says who answered as each auxiliary.
     """
     text = request.protocol.text
     return {
@@ -46,7 +48,13 @@ def manifest_of(
             "parameters": dict(plan.parameters),
         },
         "cell": cell_of(request, plan),
-        "sources": sources_of(request.protocol, request.cell, ratings, request.parameters),
+        "sources": sources_of(
+            request.protocol,
+            request.cell,
+            ratings,
+            request.parameters,
+            auxiliaries_of(request.bench, request.channels[MAIN]),
+        ),
         "limits": asdict(plan.limits),
         "safe_within_s": safe_within_s,
         "instrument": instrument_of(request, MAIN, opened[MAIN]),
@@ -58,6 +66,10 @@ def manifest_of(
             }
             for role, found in opened.items()
         },
+        "auxiliaries": {
+            name: auxiliary_of(request, name, identity) for name, identity in beside.items()
+        },
+        "temperature": plan.temperature,
         "simulation": simulation_of(request) if simulated else None,
         "program": {
             "labctl": version("labctl-bench"),
@@ -78,6 +90,18 @@ def instrument_of(request: RunRequest, role: str, opened: Opened) -> dict[str, o
         "doctor": latest_record(
             request.data, opened.identity, request.bench.channels[channel].channel
         ),
+    }
+
+
+def auxiliary_of(request: RunRequest, name: str, identity: Identity) -> dict[str, object]:
+    """Who answered as an auxiliary, and how it is reached."""
+    place = request.bench.auxiliaries[name]
+    instrument = request.bench.instruments[place.instrument]
+    return {
+        **asdict(identity),
+        "driver": instrument.driver,
+        "resource": instrument.resource,
+        "channel": place.channel,
     }
 
 

@@ -10,6 +10,7 @@ from labctl.journal import JournalError
 from labctl_drivers.vocabulary import Ratings
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.checker import bind
+from labctl_protocols.context import NO_AUXILIARIES, Auxiliaries
 from labctl_protocols.files import ProtocolFile, cell_from_text, protocol_from_text
 from labctl_protocols.plan import MAIN, Plan
 from labctl_protocols.problems import Problems
@@ -40,6 +41,7 @@ def sources_of(
     cell: CellRecord,
     ratings: Mapping[str, Ratings],
     given: Mapping[str, str],
+    auxiliaries: Auxiliaries = NO_AUXILIARIES,
 ) -> dict[str, object]:
     """What beside the texts of protocol and cell the plan was bound from, as plain JSON.
 
@@ -51,6 +53,10 @@ def sources_of(
         "given": dict(given),
         "routines": {name: list(one) for name, one in called_routines(protocol).items()},
         "ratings": _by_terminal().dump_python(dict(ratings), mode="json"),
+        "auxiliaries": {
+            "settable": dict(auxiliaries.settable),
+            "temperature": auxiliaries.temperature,
+        },
     }
     return {**beside, "sha256": _digest(protocol.text, cell.text, beside)}
 
@@ -87,6 +93,7 @@ def plan_of_manifest(
         given = _texts(_part(sources, "given"))
         routines = {name: _pair(one) for name, one in _part(sources, "routines").items()}
         ratings = _by_terminal().validate_python(sources["ratings"])
+        auxiliaries = _auxiliaries(sources)
         cell_file, main = str(sources["cell_file"]), ratings[MAIN]
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         missing = " ".join(str(error).split())
@@ -105,7 +112,18 @@ def plan_of_manifest(
     protocol = replace(protocol_from_text(text, file), routines=routines)
     cell = cell_from_text(cell_text, cell_file)
     others = {role: each for role, each in ratings.items() if role != MAIN}
-    return Bound(bind(protocol, cell, main, given, others=others), ratings)
+    plan = bind(protocol, cell, main, given, others=others, auxiliaries=auxiliaries)
+    return Bound(plan, ratings)
+
+
+def _auxiliaries(sources: Mapping[str, object]) -> Auxiliaries:
+    """What stood beside the cell; nothing did in runs of a version that knew of nothing there."""
+    if "auxiliaries" not in sources:
+        return NO_AUXILIARIES
+    told = _part(sources, "auxiliaries")
+    settable = {name: value is True for name, value in _part(told, "settable").items()}
+    temperature = told["temperature"]
+    return Auxiliaries(settable, None if temperature is None else str(temperature))
 
 
 def ratings_of_manifest(manifest: Mapping[str, object]) -> Mapping[str, Ratings]:

@@ -19,6 +19,7 @@ from labctl_protocols.plan import (
     Plan,
     Repeat,
     Rest,
+    Set,
     Sweep,
     Timed,
 )
@@ -103,6 +104,8 @@ def _control_json(node: Node, walk: Walk) -> Json:
         case For():
             values = [_text(value) for value in node.values]
             return {"name": node.name, "values": values, "steps": inside(node.steps)}
+        case Set():
+            return {"auxiliary": node.name, "value_K": number(node.value, walk.names)}
         case If():
             return {"steps": inside(node.then), "else": inside(node.otherwise)}
     return {}

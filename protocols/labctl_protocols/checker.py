@@ -7,7 +7,7 @@ from labctl_drivers.vocabulary import Ratings
 from labctl_protocols import fields
 from labctl_protocols.beside import read_detectors
 from labctl_protocols.cell_record import KINDS, METALS, CellRecord
-from labctl_protocols.context import BAD, Context, Named, Scope
+from labctl_protocols.context import BAD, NO_AUXILIARIES, Auxiliaries, Context, Named, Scope
 from labctl_protocols.control import bind_steps
 from labctl_protocols.detectors import DETECTORS
 from labctl_protocols.drive import PLATE_SIGN
@@ -47,14 +47,14 @@ def bind(
     cell: CellRecord,
     ratings: Ratings | None,
     parameters: Mapping[str, str] | None = None,
-    measures: frozenset[str] = MEASURED,
     others: Mapping[str, Ratings] | None = None,
+    auxiliaries: Auxiliaries = NO_AUXILIARIES,
 ) -> Plan:
     """The protocol bound to this cell and instrument. Raises ProtocolError with all problems.
 
-    `others` are the instruments at further terminals, by role.
+    `others` are the instruments at further terminals, by role; `auxiliaries` are the bench's.
     """
-    plan, _ = check(protocol, cell, ratings, parameters or {}, measures, others)
+    plan, _ = check(protocol, cell, ratings, parameters or {}, others, auxiliaries)
     if plan is None:
         raise RuntimeError("a protocol that was checked with a cell gave no plan")
     return plan
@@ -65,13 +65,12 @@ def check(
     cell: CellRecord | None,
     ratings: Ratings | None,
     parameters: Mapping[str, str] | None = None,
-    measures: frozenset[str] = MEASURED,
     others: Mapping[str, Ratings] | None = None,
+    auxiliaries: Auxiliaries = NO_AUXILIARIES,
 ) -> tuple[Plan | None, list[str]]:
     """The plan, and what could not be checked. Raises ProtocolError with all problems.
 
-    Without a cell there is no plan, and what needs a cell is left out. `measures` are the
-    quantities that the bench measures.
+    Without a cell there is no plan, and what needs a cell is left out.
     """
     problems = Problems(protocol.disabled)
     problems.extend(protocol.problems)
@@ -88,12 +87,12 @@ def check(
         cell=cell,
         kind=kind,
         limits=Limits(),
-        measures=measures,
+        measures=MEASURED if auxiliaries.temperature is None else MEASURED | {"temperature"},
         routines=Routines(protocol.routines, problems),
         bind_steps=bind_steps,
         roles=None if ratings is None else frozenset({MAIN, *(others or {})}),
         abilities=None if ratings is None else ratings.abilities,
-        auxiliaries=None if ratings is None else {},
+        auxiliaries=None if ratings is None else auxiliaries.settable,
     )
     values = _parameters(root, parameters or {}, ctx)
     scope = Scope(values=values)
@@ -108,7 +107,7 @@ def check(
         tuple(every(nodes)), instruments, _allows_unguarded(root, problems), problems
     )
     texts = {name: named.text for name, named in values.items()}
-    plan = _plan(protocol, nodes, scope, ctx, texts)
+    plan = _plan(protocol, nodes, scope, ctx, texts, auxiliaries.temperature)
     problems.raise_if_any()
     return plan, _notes(cell, ratings) + answered
 
@@ -266,6 +265,7 @@ def _plan(
     scope: Scope,
     ctx: Context,
     parameters: Mapping[str, str],
+    temperature: str | None,
 ) -> Plan | None:
     root, cell = protocol.root, ctx.cell
     start, record = root.get("start"), root.get("record")
@@ -297,6 +297,8 @@ def _plan(
         terminals=dict(cell.terminals),
         detectors={**{name: each.policy for name, each in DETECTORS.items()}, **chosen},
         preplated_Ah=cell.preplated_Ah,
+        auxiliaries=tuple(sorted(ctx.auxiliary_uses | ({temperature} if temperature else set()))),
+        temperature=temperature,
     )
 
 

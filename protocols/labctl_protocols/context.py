@@ -75,12 +75,28 @@ class RoutineFile:
     root: YamlMapping | None
 
 
+@dataclass(frozen=True, slots=True)
+class Auxiliaries:
+    """What a bench measures beside the cell, all of it temperatures.
+
+    `settable` says of each auxiliary by name whether it can be set, too; `temperature` is the one
+    that measures the cell.
+    """
+
+    settable: Mapping[str, bool] = field(default_factory=dict)
+    temperature: str | None = None
+
+
+NO_AUXILIARIES = Auxiliaries()
+
+
 @dataclass(slots=True)
 class Context:
     """One binding of one protocol. What is None is not known, and what needs it is left out.
 
     `roles` are the terminals that have a channel, `abilities` what the main one's instrument can do
-    beyond driving and reading, `auxiliaries` what may be set beside the cell.
+    beyond driving and reading, `auxiliaries` the bench's, and whether each can be set;
+    `auxiliary_uses` are those that the protocol names.
     """
 
     problems: Problems
@@ -92,7 +108,8 @@ class Context:
     bind_steps: "BindSteps"
     roles: frozenset[str] | None = None
     abilities: frozenset[str] | None = None
-    auxiliaries: Mapping[str, Dimensions] | None = None
+    auxiliaries: Mapping[str, bool] | None = None
+    auxiliary_uses: set[str] = field(default_factory=set)
     ids: Iterator[int] = field(default_factory=count)
     guards: Iterator[int] = field(default_factory=count)
     steps: int = 0

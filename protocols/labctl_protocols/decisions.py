@@ -79,6 +79,23 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class AuxRead:
+    """Auxiliaries were read: their values (K) by name, None where nothing could be measured."""
+
+    time_s: float
+    values: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AuxSet:
+    """An auxiliary has taken a set value; `value` is the one read back (K)."""
+
+    time_s: float
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """The spectrum that was commanded is whole; its points were heard before. The output is off."""
 
@@ -96,6 +113,8 @@ Heard = (
     | Waited
     | ImpedancePoint
     | Measured
+    | AuxRead
+    | AuxSet
 )
 
 
@@ -116,6 +135,14 @@ class Safe:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAux:
+    """Command: set this auxiliary to this value (K)."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """Command: program the guard, then measure this spectrum, tell its points, switch off."""
 
@@ -124,7 +151,7 @@ class Measure:
     terminal: str = MAIN
 
 
-Command = Apply | Safe | Measure
+Command = Apply | Safe | Measure | SetAux
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +179,7 @@ class Row:
     current_range_A: float
     quality: str
     terminal: str = MAIN
+    temperature_K: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +187,8 @@ class Event:
     """Something decided or noticed, for the journal and its followers; `data` is plain JSON.
 
     Kinds: run_started step_started step_resumed step_ended group_entered group_left half cycle
-    mark ask impedance limit detector fault operator revision note output run_ended.
+    mark ask impedance set auxiliaries limit detector fault operator revision note output
+    run_ended.
     """
 
     t_s: float

@@ -72,10 +72,13 @@ def _name(maker: Maker, tree: Tree) -> Term:
         return counter
     if name.startswith("aux."):
         auxiliary = name.removeprefix("aux.")
-        known = (maker.ctx.auxiliaries or {}).get(auxiliary)
-        if known is None:
-            return maker.refuse("no-auxiliary", tree, f"the bench has no auxiliary `{auxiliary}`")
-        return Term(known, lambda names: names.live(name), word=name)
+        known = maker.ctx.auxiliaries
+        if known is not None and auxiliary not in known:
+            hint = f"it has {', '.join(known)}" if known else ""
+            message = f"the bench has no auxiliary `{auxiliary}`"
+            return maker.refuse("no-auxiliary", tree, message, meant(auxiliary, known) or hint)
+        maker.ctx.auxiliary_uses.add(auxiliary)
+        return Term(TEMPERATURE, lambda names: names.live(name), word=name)
     kind = LIVE.get(name)
     if kind is None:
         return maker.refuse("unknown-name", tree, f"unknown name `{name}`", _name_hint(maker, name))

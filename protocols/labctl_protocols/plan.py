@@ -106,6 +106,11 @@ class Limits:
     temperature_low_K: float | None = None
 
 
+def limits_temperature(limits: Limits) -> bool:
+    """Whether there is a limit on the temperature."""
+    return (limits.temperature_low_K, limits.temperature_high_K) != (None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Which readings become rows, beside every step's first and last."""
@@ -294,6 +299,8 @@ class Plan:
     role's electrodes, positive first; `detectors` every detector's policy. `preplated_Ah` is metal
     that lies on the collector from the start: in half cells `deposit` begins with it; in full cells
     it is a part of `inventory_Ah` only, for no discharge there says that the collector is bare.
+    `auxiliaries` are those that have to be there: what the protocol sets or asks for, and
+    `temperature`, the one that measures the cell.
     """
 
     name: str
@@ -315,3 +322,5 @@ class Plan:
     terminals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     detectors: Mapping[str, Policy] = field(default_factory=dict)
     preplated_Ah: float = 0.0
+    auxiliaries: tuple[str, ...] = ()
+    temperature: str | None = None

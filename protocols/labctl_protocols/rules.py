@@ -59,6 +59,7 @@ RULES = {
     "not-constant": "a value that must be known before the run and is not",
     "not-found": "a file or name that is not there",
     "not-measured": "a quantity that nobody measures",
+    "not-settable": "a `set` of what is only measured",
     "not-yet": "what this version does not do",
     "null": "a key without value",
     "number": "a number too large, or a division by what is zero",

@@ -7,7 +7,7 @@ from labctl_protocols.beside import asdict_of, read_beside
 from labctl_protocols.context import Compiled, Context, Scope
 from labctl_protocols.ends import Kind, read_ends, refuse_outside
 from labctl_protocols.expressions import Parsed, parse
-from labctl_protocols.plan import Ask, End, Expression, Impedance, Names, Node, Set, Sweep, Value
+from labctl_protocols.plan import Ask, End, Expression, Impedance, Names, Node, Sweep, Value
 from labctl_protocols.quantities import (
     CURRENT,
     FREQUENCY,
@@ -17,6 +17,7 @@ from labctl_protocols.quantities import (
     VOLTAGE_SLOPE,
     Dimensions,
 )
+from labctl_protocols.set_value import bind_set
 from labctl_protocols.settings import constant, wanted
 from labctl_protocols.staircase import length_V, way_of
 from labctl_protocols.terms import compiled
@@ -34,7 +35,7 @@ def bind_special(
     step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Context
 ) -> Node | None:
     """A sweep, spectrum, question or set value; None with problems noted."""
-    bind = {"sweep": _sweep, "impedance": _impedance, "ask": _ask, "set": _set}
+    bind = {"sweep": _sweep, "impedance": _impedance, "ask": _ask, "set": bind_set}
     return bind[verb.key.text](step, verb, position, scope, ctx)
 
 
@@ -187,41 +188,6 @@ def _ask(step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Context) 
         question=question,
         timeout_s=timeout,
     )
-
-
-def _set(step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Context) -> Node | None:
-    number = next(ctx.ids)
-    mapping = fields.as_mapping(verb.value, "`set`", ctx.problems)
-    if mapping is None:
-        return None
-    if len(mapping.entries) != 1:
-        ctx.problems.add(
-            "set", mapping.where, "`set` sets one auxiliary", "as in `set: {chamber: 40 degC}`"
-        )
-        return None
-    entry = mapping.entries[0]
-    name = entry.key.text
-    parsed = _parsed(entry.value, f"`{name}`", ctx)
-    if parsed is None:
-        return None
-    kind = None if ctx.auxiliaries is None else ctx.auxiliaries.get(name)
-    if ctx.auxiliaries is not None and kind is None:
-        hint = ", ".join(ctx.auxiliaries)
-        ctx.problems.add(
-            "no-auxiliary",
-            entry.key.where,
-            f"the bench has no auxiliary `{name}`",
-            f"it has {hint}" if hint else "it has none",
-        )
-        return None
-    term, made = compiled(parsed, parsed.tree, scope, ctx)
-    if kind is not None and wanted(parsed, parsed.tree, kind, f"`{name}`", scope, ctx) is None:
-        return None
-    if term.kind == "bad":
-        return None
-    path = scope.child(f"{position}.set")
-    text = f"set: {name} to {made.text}"
-    return Set(number, path, verb.key.where, text, name=name, value=made)
 
 
 # ---- shared --------------------------------------------------------------------------------

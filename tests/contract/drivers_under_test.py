@@ -17,7 +17,8 @@ class Facts:
     changes a setting, other than switching off; `settings`: how many such lines open and apply
     send at the least. `never`: what must not be on the wire. `about_one`: what is in lines about
     channel 1 and in none about channel 2. `voltage_V` and `current` (a part of it) are how far off
-    a reading of an instrument without errors may be.
+    a reading of an instrument without errors may be; `band_V`: how far beyond a step's own voltage
+    it may drive by itself, the source's error on the range that holds any cell.
     """
 
     model: str
@@ -33,6 +34,7 @@ class Facts:
     modes: frozenset[Mode] = DRIVEN
     voltage_V: float = 4e-3
     current: float = 2e-3
+    band_V: float = 6e-3
 
 
 def _scpi_sets(line: bytes) -> bool:
@@ -83,6 +85,7 @@ FACTS = {
         settings=10,
         channels=2,
         about_one=(b":OUTP1", b":SOUR1", b":SENS1", b"(@1)"),
+        band_V=16e-3,
     ),
 }
 SCRIPTED = {

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from drivers_under_test import FACTS
 from test_drivers import GUARD, POSSIBLE, SETPOINTS, Battery, bench
 
 from labctl_drivers.vocabulary import Setpoint
@@ -10,7 +11,6 @@ from labctl_drivers.vocabulary import Setpoint
 pytestmark = pytest.mark.virtual_time
 HOURS = 10
 START_V = 0.3
-SOURCE_ERROR_V = 6e-3
 CAPACITY_As_V = 20.0
 
 
@@ -37,7 +37,8 @@ def where_it_ends_V(setpoint: Setpoint) -> float:
 async def test_the_cell_s_limits_hold_for_ten_hours(driver: str, name: str) -> None:
     setpoint = SETPOINTS[name]
     end_V = where_it_ends_V(setpoint)
-    low_V, high_V = min(START_V, end_V) - SOURCE_ERROR_V, max(START_V, end_V) + SOURCE_ERROR_V
+    band_V = FACTS[driver].band_V
+    low_V, high_V = min(START_V, end_V) - band_V, max(START_V, end_V) + band_V
     most_A = 1e-8 if setpoint.mode == "rest" else abs(setpoint.current_A) * 1.02
     async with bench(driver, cell=Filling(START_V)) as b:
         await b.smu.open()
@@ -51,4 +52,4 @@ async def test_the_cell_s_limits_hold_for_ten_hours(driver: str, name: str) -> N
             assert abs(state.current_A) <= most_A, minute
         if name != "charge a little":
             # the others have time enough to go past it
-            assert state.voltage_V == pytest.approx(end_V, abs=SOURCE_ERROR_V)
+            assert state.voltage_V == pytest.approx(end_V, abs=band_V)

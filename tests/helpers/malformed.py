@@ -285,6 +285,23 @@ MEANING = [
     step("ability", "§impedance: {from: 1 kHz, to: 1 Hz, amplitude: 5 mV}", "potentiostat"),
     step("set", "set: §{a: 30 degC, b: 1 V}", "one auxiliary"),
     step("no-auxiliary", "set: {§chamber: 30 degC}", "it has none"),
+    step("no-auxiliary", "set: {§ofen: 30 degC}", "it has t, oven", "full+T"),
+    step("not-settable", "set: {§t: 30 degC}", "those that can: oven", "full+T"),
+    step("dimension", "set: {oven: §30 K * 2 V}", "temperature", "full+T"),
+    step(
+        "outside-limits",
+        "group: g\nlimits: {temperature: 40 degC}\nsteps:\n"
+        "  - set: {oven: §41 degC}\n  - rest: 1 h",
+        "outside the limits",
+        "full+T",
+    ),
+    step(
+        "limits-wider",
+        "group: g\nlimits: {temperature: 40 degC}\nsteps:\n"
+        "  - rest: 1 h\n    limits: {temperature: §41 degC}",
+        "above the limit",
+        "full+T",
+    ),
     step("beside", "ask: open the valve\n§label: valve", "cannot stand beside `ask`"),
     step("negative", "ask: open the valve\ntimeout: §0 h", "above zero"),
     step("resistance", "charge: §100 ohm until 4.2 V", "only discharges"),

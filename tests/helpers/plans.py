@@ -24,6 +24,7 @@ from labctl_protocols.plan import (
     Record,
     Repeat,
     Rest,
+    Set,
     Stop,
     Sweep,
     Value,
@@ -222,6 +223,12 @@ def rest(*until: End, label: str | None = None, **more: Any) -> Build:
 def hold(voltage_V: Any, *until: End, label: str | None = None) -> Build:
     return lambda ids, path: Hold(
         **_fields(ids, path, "hold", label), voltage=_value(voltage_V), until=until
+    )
+
+
+def set_to(name: str, value_K: Any) -> Build:
+    return lambda ids, path: Set(
+        **_fields(ids, path, "set", None), name=name, value=_value(value_K)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Setpoint
-from labctl_protocols.engine import driving, judge
+from labctl_protocols.engine import auxiliary, driving, judge
 from labctl_protocols.engine.ends import freeze_targets
 from labctl_protocols.engine.state import StepState, StepType
 from labctl_protocols.engine.steps import (
@@ -38,6 +38,8 @@ def begin(engine: Engine, node: TimedNode) -> bool:
         engine.open_terminal(switching=True)
         return True
     state.terminal = node.terminal
+    if not auxiliary.may_begin(engine, node):
+        return True
     targets = freeze_targets(node.until, engine.names)
     if not _some_end_is_known(engine, node, targets):
         return True

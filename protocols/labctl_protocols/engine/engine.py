@@ -20,6 +20,8 @@ from labctl_protocols.decisions import (
     Answer,
     Applied,
     Apply,
+    AuxRead,
+    AuxSet,
     Command,
     Event,
     Heard,
@@ -31,11 +33,13 @@ from labctl_protocols.decisions import (
     Row,
     Safe,
     Safed,
+    SetAux,
     Stopping,
     Unsafe,
     Waited,
 )
 from labctl_protocols.engine import (
+    auxiliary,
     charge,
     connect,
     driving,
@@ -44,6 +48,7 @@ from labctl_protocols.engine import (
     looking,
     moving,
     operator,
+    setting,
     spectrum,
     steps,
     waking,
@@ -81,7 +86,7 @@ class Engine:
         self.plan = plan
         self.nodes: dict[int, Node] = nodes_by_id(plan)
         self.state = fresh_state(plan) if state is None else state
-        self.names = RunNames(self.state, self.nodes, ratings.current_ranges)
+        self.names = RunNames(self.state, self.nodes, ratings.current_ranges, plan.temperature)
         self.gap_receivers: list[Account] = []
         self.gap_step: StepState | None = None
         self._ratings = {MAIN: ratings, **(others or {})}
@@ -94,6 +99,7 @@ class Engine:
         self._commands: list[Command] = []
         self._stopping: tuple[Outcome, str] = ("completed", "end of the protocol")
         self._halted: str | None = None
+        self._due_s: float | None = None
         self.seen: Seen | None = None
 
     def begin(self, time_s: float) -> Answer:
@@ -121,17 +127,14 @@ class Engine:
                 return self._on_off(heard)
             case Operator(time_s) | Revision(time_s):
                 return self._on_operator(heard)
-            case ImpedancePoint():
-                spectrum.on_point(self, heard)
-                return self._answer(None, boundary=True)
-            case Measured(time_s):
-                spectrum.end(self, time_s)
-                walk_on(self)
-                return self._answer(None, boundary=True)
+            case ImpedancePoint() | Measured():
+                return self._on_spectrum(heard)
             case Waited(time_s):
                 self.state.now_s = max(self.state.now_s, time_s)
                 operator.nobody_answered(self)
                 return self._answer(None)
+            case AuxRead() | AuxSet():
+                return self._on_auxiliary(heard)
 
     # ---- what was heard -------------------------------------------------------------------
 
@@ -143,10 +146,13 @@ class Engine:
             self.tell("output", {"on": True, "read_back": self.ratings.readback})
         if state.phase == "beginning":
             self._step_begins(heard.time_s)
+        elif state.phase == "setting":
+            setting.command(self)
         elif state.phase == "adjusting":
             state.phase = "running"
             return self._answer(heard.time_s)
-        return self._answer(None if self._ending else heard.time_s, boundary=True)
+        waits = self._ending or state.awaiting
+        return self._answer(None if waits else heard.time_s, boundary=True)
 
     def _on_opened(self, heard: Safed | Unsafe) -> Answer:
         """A terminal was to be opened in the middle of the run, read back."""
@@ -171,6 +177,23 @@ class Engine:
             walk_on(self)
         # whoever was waiting for a reading has one now, which is never wrong
         return self._answer(said.time_s, boundary=True)
+
+    def _on_spectrum(self, heard: ImpedancePoint | Measured) -> Answer:
+        if isinstance(heard, Measured):
+            spectrum.end(self, heard.time_s)
+            walk_on(self)
+        else:
+            spectrum.on_point(self, heard)
+        return self._answer(None, boundary=True)
+
+    def _on_auxiliary(self, heard: AuxRead | AuxSet) -> Answer:
+        if isinstance(heard, AuxSet):
+            setting.is_set(self, heard)
+            walk_on(self)
+            return self._answer(None, boundary=True)
+        auxiliary.hear(self, heard)
+        # what it ends, a reading ends; the cell's own next reading stays due when it was
+        return self._answer(heard.time_s if auxiliary.ends_a_wait(self) else self._due_s)
 
     def _on_stopping(self, heard: Stopping) -> Answer:
         self.state.now_s = max(self.state.now_s, heard.time_s)
@@ -206,6 +229,8 @@ class Engine:
             raise RuntimeError("a reading came while no step was running")
         if step.type == "rest":
             looking.at_rest(self, reading)
+        if not auxiliary.is_watched(self, self.limits):
+            return self._answer(None)
         view, errors = self.view(step), judge.errors_of(reading, self.ratings)
         tripped = judge.limit_tripped(reading, view.limits, step, errors)
         if tripped is not None and judge.cut_off(reading, step, view.until):
@@ -293,6 +318,11 @@ class Engine:
         self.receive_gap([step.account], step)
         self.apply(setpoint, steps.step_guard(self, step))
 
+    def set_auxiliary(self, command: SetAux) -> None:
+        """Command an auxiliary to take a value."""
+        self.state.awaiting = True
+        self._commands.append(command)
+
     def open_terminal(self, switching: bool = False) -> None:
         """Command the connected terminal off, to wait there or to go over to another."""
         self.state.phase = "switching" if switching else "opening"
@@ -350,11 +380,12 @@ class Engine:
         waits = self.state.phase in ("asking", "paused") and not self._commands
         if waits:
             wake_at = self.state.deadline_s
+        self._due_s = None if self._commands else wake_at
         answer = Answer(
             commands=tuple(self._commands),
             rows=tuple(self._rows),
             events=tuple(self._events),
-            wake_at=None if self._commands else wake_at,
+            wake_at=self._due_s,
             boundary=boundary,
             waits=waits,
             ended=ended,
@@ -437,6 +468,8 @@ class Engine:
         view = self.view(step)
         if not force and not is_recorded(view.record, state.last_row, now):
             return
-        self._rows.append(row_of(state, step, self.nodes[step.node].path, reading))
+        temperature = self.names.live("temperature")
+        path = self.nodes[step.node].path
+        self._rows.append(row_of(state, step, path, reading, temperature))
         state.last_row = LastRow(now.time_s, now.voltage_V, now.current_A)
         state.output.unrecorded = None

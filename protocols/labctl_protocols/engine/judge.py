@@ -17,6 +17,7 @@ Errors = tuple[float, float]
 
 NEARLY = 0.98
 """An instrument that ends a step by its own clock and counter does so this near the end."""
+ZERO_CELSIUS_K = 273.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,21 @@ def beyond_limit(voltage_V: float, sign: int, limits: Limits) -> dict[str, str |
     if sign < 0 and limits.low_V is not None and voltage_V < limits.low_V:
         return _trip("voltage", voltage_V, limits.low_V, "V")
     return None
+
+
+def temperature_beyond(temperature_K: float, limits: Limits) -> dict[str, str | float] | None:
+    """The limit that this temperature is beyond."""
+    low_K, high_K = limits.temperature_low_K, limits.temperature_high_K
+    limit_K = None
+    if high_K is not None and temperature_K > high_K:
+        limit_K = high_K
+    elif low_K is not None and temperature_K < low_K:
+        limit_K = low_K
+    if limit_K is None:
+        return None
+    value, limit = (f"{kelvin - ZERO_CELSIUS_K:.5g} degC" for kelvin in (temperature_K, limit_K))
+    text = f"temperature {value} crosses the limit {limit}"
+    return {"quantity": "temperature", "value": temperature_K, "limit": limit_K, "text": text}
 
 
 def _trip(quantity: str, value: float, limit: float, unit: str) -> dict[str, str | float]:

@@ -3,15 +3,21 @@
 from collections.abc import Callable, Sequence
 
 from labctl_drivers.vocabulary import RangeAccuracy
+from labctl_protocols.engine.auxiliary import fresh
 from labctl_protocols.engine.state import Guarded, RunState
 from labctl_protocols.plan import LEDGER, For, Node, Repeat, Value
 
 
 class RunNames:
-    """`plan.Names` over a run's state. `accuracy` is that of the instrument's current ranges."""
+    """`plan.Names` over a run's state. `accuracy` is that of the instrument's current ranges,
+    `temperature` the auxiliary that measures the cell."""
 
     def __init__(
-        self, state: RunState, nodes: dict[int, Node], accuracy: Sequence[RangeAccuracy]
+        self,
+        state: RunState,
+        nodes: dict[int, Node],
+        accuracy: Sequence[RangeAccuracy],
+        temperature: str | None = None,
     ) -> None:
         self._state = state
         self.nodes = nodes
@@ -32,7 +38,7 @@ class RunNames:
             "supplied": lambda: state.ledger.supplied_As,
             "inventory": lambda: state.ledger.inventory_As,
             "nominal": lambda: state.ledger.nominal_As,
-            "temperature": lambda: None,
+            "temperature": lambda: None if temperature is None else fresh(state, temperature),
         }
 
     def doubtful(self) -> tuple["Shifted", "Shifted"]:
@@ -53,7 +59,7 @@ class RunNames:
         if figure is not None:
             return figure()
         if name.startswith("aux."):
-            return None
+            return fresh(self._state, name.removeprefix("aux."))
         return self._loop_value(name.removeprefix("$"))
 
     def _loop_value(self, name: str) -> Value:

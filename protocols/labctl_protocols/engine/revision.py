@@ -46,7 +46,7 @@ def follow(engine: Engine, plan: Plan) -> list[str]:
         raise AmendmentRefused(f"not now, while the run is {state.phase}: ask again")
     changes = changes_between(engine.plan, plan)
     nodes = nodes_by_id(plan)
-    names = RunNames(state, nodes, engine.main_accuracy)
+    names = RunNames(state, nodes, engine.main_accuracy, plan.temperature)
     rounds = [_rounds(frame, engine.nodes, nodes, names) for frame in state.frames]
     step, new = state.step, None
     if step is not None:

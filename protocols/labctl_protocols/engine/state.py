@@ -28,6 +28,7 @@ Phase = Literal[
     "measuring",
     "confirming",
     "opening",
+    "setting",
     "asking",
     "paused",
     "safing",
@@ -107,6 +108,15 @@ class Guarded:
 
 
 @dataclass(slots=True)
+class Probed:
+    """An auxiliary's newest value (K), and the one that the journal was told last."""
+
+    time_s: float
+    value: float
+    told: float | None = None
+
+
+@dataclass(slots=True)
 class RunState:
     """Everything the engine needs to go on, beside the plan and the instrument's ratings.
 
@@ -117,6 +127,7 @@ class RunState:
     for the operator or for another terminal, `paused` the phase that goes on after a pause,
     `pause_asked`: one comes with the next reading;
     `tripped` the limit that ended a step with hardly any current, until the cell has been seen.
+    `auxiliaries` are those that were measured; `setting` the value (K) that one of them is to take.
     """
 
     started_s: float
@@ -148,6 +159,8 @@ class RunState:
     before_pause: Sample | None = None
     tripped: dict[str, str | float] | None = None
     detect: Memory = field(default_factory=Memory)
+    auxiliaries: dict[str, Probed] = field(default_factory=dict)
+    setting: float | None = None
 
 
 def fresh_state(plan: Plan) -> RunState:
@@ -170,7 +183,13 @@ RESUMED = "resumed"
 """The quality of a step's first row after a pause."""
 
 
-def row_of(state: RunState, step: StepState, step_id: str, reading: Reading) -> Row:
+def row_of(
+    state: RunState,
+    step: StepState,
+    step_id: str,
+    reading: Reading,
+    temperature_K: float | None = None,
+) -> Row:
     """A reading of this step as the row that is recorded."""
     resumed = step.elapsed_s > 0.0 and state.last_row is None
     totals = state.totals
@@ -193,6 +212,7 @@ def row_of(state: RunState, step: StepState, step_id: str, reading: Reading) -> 
         current_range_A=reading.current_range_A,
         quality=RESUMED if resumed else "ok",
         terminal=state.terminal,
+        temperature_K=temperature_K,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl_protocols.engine import ending, operator
+from labctl_protocols.engine import ending, operator, setting
 from labctl_protocols.engine.beginning import begin
 from labctl_protocols.engine.cycles import Scope
 from labctl_protocols.engine.walk import Frame, block_of
@@ -37,6 +37,9 @@ def walk_on(engine: Engine) -> None:
         if isinstance(node, Ask):
             operator.ask(engine, node)
             return
+        if isinstance(node, Set):
+            setting.begin_set(engine, node)
+            return
         if node is None:
             if engine.state.phase not in ("safing", "over"):
                 engine.stop("completed", "end of the protocol")
@@ -45,9 +48,9 @@ def walk_on(engine: Engine) -> None:
             return
 
 
-def _next_timed(engine: Engine) -> TimedNode | Ask | None:
-    """The next step or question that passes time; None when the plan is at its end or the run was
-    stopped."""
+def _next_timed(engine: Engine) -> TimedNode | Ask | Set | None:
+    """The next step, question or `set`, which take time; None when the plan is at its end or the
+    run was stopped."""
     frames = engine.state.frames
     while frames:
         frame = frames[-1]
@@ -58,7 +61,7 @@ def _next_timed(engine: Engine) -> TimedNode | Ask | None:
             continue
         node = block[frame.index]
         frame.index += 1
-        if isinstance(node, Timed | Ask):
+        if isinstance(node, Timed | Ask | Set):
             return node
         if not _control(engine, node):
             return None
@@ -70,8 +73,8 @@ def _control(engine: Engine, node: Node) -> bool:
     match node:
         case Mark():
             engine.later("mark", lambda: {"text": node.remark})
-        case Stop() | Set():
-            _end_run(engine, node)
+        case Stop():
+            engine.stop("completed", node.reason or "stop")
             return False
         case Exit():
             if _is_true(engine, node.condition, node.text):
@@ -91,14 +94,6 @@ def _control(engine: Engine, node: Node) -> bool:
                 frame = Frame(node.id, rounds=len(node.values), passed_s=passed)
                 engine.state.frames.append(frame)
     return True
-
-
-def _end_run(engine: Engine, node: Stop | Set) -> None:
-    if isinstance(node, Stop):
-        engine.stop("completed", node.reason or "stop")
-    else:
-        # `check` refuses it on a bench without that auxiliary, as all are
-        engine.stop("fault", f"{node.path}: nothing here sets {node.name}")
 
 
 def _is_true(engine: Engine, condition: Expression, text: str) -> bool:

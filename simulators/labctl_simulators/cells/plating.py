@@ -33,6 +33,8 @@ class Body:
 class PlatingCell:
     """Collector against an opposite electrode; the ledger is the collector's.
 
+    What is around it may change its temperature: `ambient_K` may be set at any time.
+
     Charge that passes a short, charges a bare surface or oxidises the collector plates nothing
     and is not in the ledger.
     """
@@ -45,6 +47,7 @@ class PlatingCell:
         "_ohm",
         "_short_S",
         "_tuned_K",
+        "ambient_K",
         "collector",
         "opposite",
         "temperature_K",
@@ -54,6 +57,7 @@ class PlatingCell:
         self.collector = collector
         self.opposite = opposite
         self._body = body
+        self.ambient_K = body.ambient_K
         self.temperature_K = body.ambient_K
         self._age_s = 0.0
         self._ohm = body.resistance_ohm
@@ -73,6 +77,7 @@ class PlatingCell:
         new._short_S = self._short_S
         new._is_open = self._is_open
         new._tuned_K = self._tuned_K
+        new.ambient_K = self.ambient_K
         new.temperature_K = self.temperature_K
         return new
 
@@ -130,7 +135,7 @@ class PlatingCell:
             plating_A -= short_S * self._shorted_V(plating_A)
             slope_S = short_S / (1.0 + short_S * (self._ohm + self.collector.film_ohm))
         heat_W = plating_A * plating_A * self._ohm
-        if heat_W > WARMS_ABOVE_W or self.temperature_K != body.ambient_K:
+        if heat_W > WARMS_ABOVE_W or self.temperature_K != self.ambient_K:
             self._warm(dt_s, plating_A)
         self.collector.step(dt_s, plating_A, slope_S)
         self.opposite.step(dt_s, plating_A)
@@ -152,11 +157,11 @@ class PlatingCell:
         body = self._body
         resting_V = self.opposite.resting_V - self.collector.resting_V
         heat_W = plating_A * (self._across(plating_A) - resting_V)
-        settled_K = body.ambient_K + heat_W / body.heat_loss_W_K
+        settled_K = self.ambient_K + heat_W / body.heat_loss_W_K
         decay = exp(-dt_s * body.heat_loss_W_K / body.heat_capacity_J_K)
         self.temperature_K = settled_K + (self.temperature_K - settled_K) * decay
-        if abs(self.temperature_K - body.ambient_K) < 1e-4 and heat_W <= WARMS_ABOVE_W:
-            self.temperature_K = body.ambient_K
+        if abs(self.temperature_K - self.ambient_K) < 1e-4 and heat_W <= WARMS_ABOVE_W:
+            self.temperature_K = self.ambient_K
         if abs(self.temperature_K - self._tuned_K) > RETUNE_K:
             self._retune()
 

@@ -20,9 +20,12 @@ instruments:
     driver: keithley-2400
     serial: "1"
     resource: GPIB0::24::INSTR
+  oven: {driver: espec, resource: ASRL/dev/ttyUSB0::INSTR}
+auxiliaries:
+  chamber: {instrument: oven}
 channels:
   A1: {instrument: smu, channel: 1}
-  A2: {instrument: two}
+  A2: {instrument: two, temperature: chamber}
 """
 
 
@@ -45,12 +48,12 @@ TABLE = [
     Row("missing-key", "    resource: sim\n", "", "6:5"),
     Row("missing-key", "    driver: keithley-2400\n", "", "10:5"),
     Row("missing-key", "url: mqtt://localhost, ", "", "3:7"),
-    Row("missing-key", "{instrument: two}", "{channel: 1}", "15:7"),
+    Row("missing-key", "{instrument: two,", "{channel: 1,", "18:7"),
     Row("unknown-key", "data: ./data", "dat: ./data", "2:1"),
     Row("unknown-key", 'serial: "1"', 'seral: "1"', "11:5"),
     Row("unknown-key", "username: u", "username: u, user: v", "3:44"),
     Row("unknown-key", "seed: 1", "sead: 1", "8:79"),
-    Row("unknown-key", "channel: 1", "chanel: 1", "14:25"),
+    Row("unknown-key", "smu, channel: 1", "smu, chanel: 1", "17:25"),
     Row("unknown-key", "{env: P}", "{env: P, vault: Q}", "3:63"),
     Row("duplicate-key", "data: ./data", "data: ./data\ndata: ./other", "3:1"),
     Row(
@@ -63,7 +66,7 @@ TABLE = [
     Row("anchor", "data: ./data", "data: &here ./data", "2:7"),
     Row("name", "bench: b", "bench: glove box", "1:8"),
     Row("name", "bench: b", "bench: lab/#", "1:8"),
-    Row("name", "  A2: {", "  A+2: {", "15:3"),
+    Row("name", "  A2: {", "  A+2: {", "18:3"),
     Row("name", "bench: b", f"bench: {'x' * 65}", "1:8"),
     Row("driver", "keithley-2450", "keithly-2450", "6:13"),
     Row("resource", "resource: sim", "resource: simm", "7:15"),
@@ -87,6 +90,39 @@ TABLE = [
     Row("choice", 'serial: "1"', "terminals: side", "11:16"),
     Row("choice", 'serial: "1"', "four_wire: maybe", "11:16"),
     Row("seed", "seed: 1", "seed: one", "8:85"),
+    Row("no-such-instrument", "{instrument: two,", "{instrument: too,", "18:20"),
+    Row("channel", "smu, channel: 1", "smu, channel: 0", "17:34"),
+    Row("channel", "smu, channel: 1", "smu, channel: 1.5", "17:34"),
+    Row("model", "{instrument: two,", "{instrument: two, simulate: {model: na-haf},", "18:43"),
+    Row("unknown-key", "{instrument: two,", "{instrument: two, simulate: {port: 1},", "18:36"),
+    Row("same-terminals", "{instrument: two,", "{instrument: smu, channel: 1,", "18:3"),
+    Row(
+        "auxiliary-name",
+        "{instrument: oven}",
+        "{instrument: oven}\n  t-A1: {instrument: oven, channel: 2}",
+        "16:3",
+    ),
+    Row("no-auxiliary", "{instrument: oven}", "{instrument: smu}", "15:25"),
+    Row("no-such-instrument", "{instrument: oven}", "{instrument: ofen}", "15:25"),
+    Row("unknown-key", "{instrument: oven}", "{instrument: oven, chanel: 1}", "15:31"),
+    Row("missing-key", "{instrument: oven}", "{instrument: oven}\n  t: {channel: 2}", "16:6"),
+    Row("channel", "{instrument: oven}", "{instrument: oven, channel: 0}", "15:40"),
+    Row(
+        "same-auxiliary",
+        "{instrument: oven}",
+        "{instrument: oven}\n  air: {instrument: oven}",
+        "16:3",
+    ),
+    Row("no-such-auxiliary", "temperature: chamber", "temperature: chambre", "18:38"),
+    Row("holds-no-cell", "{instrument: two,", "{instrument: oven,", "18:20"),
+    Row(
+        "cell-of-auxiliary",
+        "driver: espec,",
+        "driver: espec, simulate: {model: na-half},",
+        "13:36",
+    ),
+    Row("choice", "driver: espec,", "driver: daq6510, sensor: X,", "13:35"),
+    Row("number", "driver: espec,", "driver: espec, every_s: often,", "13:34"),
     Row("unknown-key", "seed: 1", "faults: {dorp: 0.1}", "8:88"),
     Row("unknown-key", "seed: 1", "faults: {drop: {part: 0.1, seconds: 2}}", "8:106"),
     Row("type", "seed: 1", "faults: 0.1", "8:87"),
@@ -101,12 +137,6 @@ TABLE = [
     Row("unit-missing", "seed: 1", "faults: {hang: {after: 3600}}", "8:102"),
     Row("dimension", "seed: 1", "faults: {hang: {after: 2 V}}", "8:102"),
     Row("times", "seed: 1", "faults: {hang: {after: 1 h, times: 0}}", "8:114"),
-    Row("no-such-instrument", "{instrument: two}", "{instrument: too}", "15:20"),
-    Row("channel", "channel: 1", "channel: 0", "14:34"),
-    Row("channel", "channel: 1", "channel: 1.5", "14:34"),
-    Row("model", "{instrument: two}", "{instrument: two, simulate: {model: na-haf}}", "15:43"),
-    Row("unknown-key", "{instrument: two}", "{instrument: two, simulate: {port: 1}}", "15:36"),
-    Row("same-terminals", "{instrument: two}", "{instrument: smu, channel: 1}", "15:3"),
     Row("url", "mqtt://localhost", "http://localhost", "3:13"),
     Row("url", "mqtt://localhost", "mqtt://localhost/topic", "3:13"),
     Row("url", "mqtt://localhost", "mqtt://localhost:99999", "3:13"),

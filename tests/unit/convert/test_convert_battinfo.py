@@ -266,7 +266,7 @@ CHARGE = step("cc", "charge", (end("voltage", 4.2, "V"),), current=q(1, "A"))
                      current=q(1, "A"), duration=q(1, "h"))), "the time of a cccv step as a whole"),
         (record(step("rest", "rest", duration={"min_value": 1, "max_value": 2, "unit": "h"})),
          "duration.min_value: a range"),
-        (record({**CHARGE, "temperature": q(25, "degC")}), "method[0].temperature: labctl sets no"),
+        (record({**CHARGE, "temperature": q(25, "degC")}), "method[0].temperature: write `set:"),
         (record(CHARGE, conditions={"temperature": q(25, "degC")}), "conditions.temperature: "),
         (record(CHARGE, safety={"min_temperature_degC": 5}), "needs its high end"),
         (record(CHARGE, safety={"max_temperature_degC": 60}), "which nobody measures"),

@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 
 from labctl.journal import JournalError, Reader, StorageFault
 from labctl.journal.heard import KINDS, Begun, HeardLine, Revised, Told, recalled, stored
-from labctl_drivers.vocabulary import Reading
+from labctl_drivers.vocabulary import ImpedancePoint, Reading
 from labctl_protocols.decisions import (
     Applied,
+    AuxRead,
+    AuxSet,
     Event,
     Heard,
+    Measured,
     Operator,
     Revision,
     Row,
@@ -39,6 +42,10 @@ EVERY: tuple[Told, ...] = (
     Operator(7.0, "pause"),
     Revised(7.5, "ada@lab, pid 1", {"protocol_text": "name: µ", "given": {"j": "1 mA"}}),
     Waited(8.0),
+    ImpedancePoint(9.0, 1e3, 25.0, -3.5),
+    Measured(10.0),
+    AuxRead(11.0, {"oven": 313.15000000000003, "t_A1": None}),
+    AuxSet(12.0, "oven", 313.2),
 )
 ROW = Row(
     t_s=12.4, voltage_V=-0.0213, current_A=1.1e-3, step_count=1, step_id="1.plate",

@@ -7,12 +7,14 @@ import pytest
 from helpers.cells_under_test import CELLS, RATINGS
 from helpers.malformed import ROWS, Row
 
-from labctl_protocols.checker import MEASURED, check
+from labctl_protocols.checker import check
+from labctl_protocols.context import NO_AUXILIARIES, Auxiliaries
 from labctl_protocols.files import cell_from_text, protocol_from_text
 from labctl_protocols.plan import Where
 from labctl_protocols.problems import Problem, Problems, ProtocolError
 from labctl_protocols.rules import RULES
 
+WITH_OVEN = Auxiliaries({"t": False, "oven": True}, "t")
 NAMES = [f"{number:03}-{row.rule}" for number, row in enumerate(ROWS)]
 
 
@@ -31,9 +33,9 @@ def problems_of(row: Row, disabled: frozenset[str] = frozenset()) -> tuple[Probl
             cell_from_text(text, "f.yaml", problems)
         else:
             cell, _, extra = row.cell.partition("+")
-            measures = MEASURED | ({"temperature"} if extra == "T" else set())
+            auxiliaries = WITH_OVEN if extra == "T" else NO_AUXILIARIES
             protocol = protocol_from_text(text, "f.yaml", problems)
-            check(protocol, CELLS[cell], RATINGS, {}, measures)
+            check(protocol, CELLS[cell], RATINGS, {}, auxiliaries=auxiliaries)
     except ProtocolError as error:
         return error.problems
     return ()

@@ -140,7 +140,7 @@ def test_a_bench_with_its_drivers_settings() -> None:
         assert faults("bench", EXAMPLE, loader) == []
     for old, new in [
         ("driver: keithley-2450", "driver: keithly-2450"),
-        ("channel: 1}", "chanel: 1}"),
+        ("channel: 1, ", "chanel: 1, "),
         ("serve: tcp", "serve: udp"),
         ("port: 5025", "port: high"),
         ("{env: LABCTL_MQTT_PASSWORD}", "hunter2"),

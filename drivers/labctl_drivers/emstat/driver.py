@@ -36,6 +36,7 @@ from labctl_drivers.errors import (
     InstrumentRefused,
     InvalidReading,
     LinkError,
+    LinkTimeout,
     OutputLost,
     OutputUnknown,
     WrongInstrument,
@@ -235,6 +236,9 @@ class _EmStat:
                             return await self._off_read_back()
                     except (LinkError, WrongInstrument, InstrumentRefused, InvalidReading) as error:
                         why = f"{type(error).__name__}: {error}"
+                        if isinstance(error, LinkTimeout) and self._is_known:
+                            # who is not heard may hear
+                            await self._session.shout(OFF)
         except TimeoutError:
             why = f"not within {SAFE_WITHIN_S:g} s{why and '; before, '}{why}"
         raise OutputUnknown(f"the cell could not be read back as off: {why}")

@@ -6,10 +6,11 @@ therefore always sent before the empty line that would run one.
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 
-from labctl_drivers.errors import BadReply, InstrumentRefused, LinkTimeout
+from labctl_drivers.errors import BadReply, InstrumentRefused, LinkError, LinkTimeout
 from labctl_drivers.link import BARE_LINES, Answer, Link
 from labctl_drivers.methodscript.errors import WRONG_MODE
 from labctl_drivers.methodscript.output import FLOW_CONTROL, Refusal, broken_off, refusal
@@ -127,6 +128,14 @@ class Session:
             self.is_idle = True
             raise _refused(refused, _line_of(script, refused))
         return sent_s
+
+    async def shout(self, script: Sequence[str]) -> None:
+        """Send a script to an instrument that does not answer; for switching off."""
+        self.is_idle = False
+        with contextlib.suppress(LinkError):
+            await self._link.shout(b"e")
+            await asyncio.sleep(self._pause_s)
+            await self._link.shout("\n".join((*script, "")).encode("ascii"))
 
     async def run(self, script: Sequence[str]) -> list[bytes]:
         """Run a short script to its end. Gives what it said.

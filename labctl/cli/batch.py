@@ -96,6 +96,7 @@ def batch(
 
 def check_all(bench: "Bench", requests: "Sequence[RunRequest]") -> None:
     """Nothing begins unless every protocol is sound. Raises ProtocolError with all mistakes."""
+    from labctl.bench.auxiliaries import auxiliaries_of
     from labctl_protocols.checker import bind
     from labctl_protocols.problems import Problem, ProtocolError
 
@@ -109,6 +110,7 @@ def check_all(bench: "Bench", requests: "Sequence[RunRequest]") -> None:
                 ratings_of(bench, channels["main"]),
                 request.parameters,
                 others=ratings_beside_main(bench, channels),
+                auxiliaries=auxiliaries_of(bench, channels["main"]),
             )
         except ProtocolError as error:
             problems += error.problems

@@ -29,13 +29,14 @@ from labctl_drivers.emstat.scripts import (
     Timing,
     ocp_script,
 )
-from labctl_drivers.emstat.stream import Clock, Stream, checked
+from labctl_drivers.emstat.stream import LATE_S, Clock, Stream, checked
 from labctl_drivers.emstat.sweeps import spectrum_program
 from labctl_drivers.errors import (
     BadReply,
     InstrumentRefused,
     InvalidReading,
     LinkError,
+    LinkTimeout,
     OutputLost,
     OutputUnknown,
     WrongInstrument,
@@ -60,8 +61,8 @@ from labctl_drivers.vocabulary import (
 
 SAFE_ATTEMPTS = 3
 SAFE_WITHIN_S = 15.0
-READ_BACK = 1e-6
-"""What an instrument says it was given may differ by so much: a package has 28 bits."""
+READ_BACK = 1e-5
+"""What an instrument says it was given may differ by so much: a package has 5 digits at least."""
 
 
 class _EmStat:
@@ -155,6 +156,11 @@ class _EmStat:
         async with self._link.turn:
             return await self._apply(program)
 
+    def _clock(self, sent_s: float, began_s: float) -> Clock:
+        """Of a script that began between the two; it is the host that makes packages late."""
+        late_s = self._link.deadline(LATE_S) - asyncio.get_running_loop().time()
+        return Clock(began_s, (began_s - sent_s) / 2, late_s)
+
     async def _apply(self, program: Program) -> Changed:
         before = self._program if self._stream is not None and not self._stream.is_over else None
         changing_s = asyncio.get_running_loop().time()
@@ -162,7 +168,7 @@ class _EmStat:
         off_s = asyncio.get_running_loop().time()
         sent_s, began_s, loop = await self._begin(program)
         model = self._model
-        clock = Clock(began_s, (began_s - sent_s) / 2)
+        clock = self._clock(sent_s, began_s)
         self._stream = Stream(
             self._session, program, loop, clock, model.ranges, model.volts.full_scale
         )
@@ -198,7 +204,7 @@ class _EmStat:
             async with self._link.turn:
                 await self._silence()
                 sent_s, began_s, _ = await self._begin(program)
-            clock = Clock(began_s, (began_s - sent_s) / 2)
+            clock = self._clock(sent_s, began_s)
             while line := await self._spectrum_line(program):
                 if line[0][:1] == b"P":
                     yield _point(package(line[0]), program, clock, line[1])
@@ -235,6 +241,9 @@ class _EmStat:
                             return await self._off_read_back()
                     except (LinkError, WrongInstrument, InstrumentRefused, InvalidReading) as error:
                         why = f"{type(error).__name__}: {error}"
+                        if isinstance(error, LinkTimeout) and self._is_known:
+                            # who is not heard may hear
+                            await self._session.shout(OFF)
         except TimeoutError:
             why = f"not within {SAFE_WITHIN_S:g} s{why and '; before, '}{why}"
         raise OutputUnknown(f"the cell could not be read back as off: {why}")
@@ -358,7 +367,7 @@ def _differences(found: tuple[Variable, ...], program: Program) -> list[str]:
     if len(found) != len(program.declared):
         return [f"{len(found)} values"]
     return [
-        f"{name} is {got.type} {got.value:g}, not {kind} {value:g}"
+        f"{name} is {got.type} {got.value:.9g}, not {kind} {value:.9g}"
         for got, (name, kind, value) in zip(found, program.declared, strict=True)
         if got.type != kind or abs(got.value - rounded(value)) > READ_BACK * abs(value)
     ]

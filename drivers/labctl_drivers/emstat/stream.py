@@ -56,18 +56,19 @@ class Clock:
     two clocks may have drifted apart since is allowed for.
     """
 
-    def __init__(self, began_s: float, error_s: float) -> None:
+    def __init__(self, began_s: float, error_s: float, late_s: float = LATE_S) -> None:
         self._offset_s = began_s
         self.error_s = error_s
+        self._late_s = late_s
         self._last_s = 0.0
 
-    def when(self, script_s: float, arrived_s: float, late_s: float = LATE_S) -> float:
+    def when(self, script_s: float, arrived_s: float) -> float:
         """The loop's time of a package's. Raises InvalidReading unless it is of now."""
         if not script_s > self._last_s:
             raise InvalidReading(f"no later than the package before: {script_s:g} s")
         drift_s = DRIFT * (script_s - self._last_s)
         delay_s = arrived_s - (self._offset_s + script_s)
-        if not -(self.error_s + EARLY_S + drift_s) <= delay_s <= late_s + drift_s:
+        if not -(self.error_s + EARLY_S + drift_s) <= delay_s <= self._late_s + drift_s:
             raise InvalidReading(f"measured {delay_s:.3f} s before it came")
         self._last_s = script_s
         self._offset_s = min(self._offset_s + drift_s, arrived_s - script_s)

@@ -72,9 +72,9 @@ def refusal(line: bytes) -> Refusal | None:
 
 
 def broken_off(line: bytes) -> Refusal | None:
-    """The error with which a script has ended, if this line tells one."""
+    """The error with which a script has ended, or was never begun, if this line tells one."""
     found = refusal(line)
-    return None if found is None or found.command else found
+    return None if found is None or found.command not in ("", "e") else found
 
 
 def package(line: bytes) -> tuple[Variable, ...]:

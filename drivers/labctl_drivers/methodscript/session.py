@@ -6,10 +6,11 @@ therefore always sent before the empty line that would run one.
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 
-from labctl_drivers.errors import BadReply, InstrumentRefused, LinkTimeout
+from labctl_drivers.errors import BadReply, InstrumentRefused, LinkError, LinkTimeout
 from labctl_drivers.link import BARE_LINES, Answer, Link
 from labctl_drivers.methodscript.errors import WRONG_MODE
 from labctl_drivers.methodscript.output import FLOW_CONTROL, Refusal, broken_off, refusal
@@ -18,7 +19,7 @@ TIMEOUT_S = 1.0
 END_TIMEOUT_S = 5.0
 DEAF_S = 0.15
 ATTEMPTS = 3
-_FIRMWARE = re.compile(rb"t([a-z0-9_]{6})(\d+)#(.*)")
+_FIRMWARE = re.compile(rb"t([a-z0-9_]{6})(\w+)#(.*)")
 
 
 class Session:
@@ -56,9 +57,9 @@ class Session:
             found = _FIRMWARE.fullmatch(head.data)
             if found is None:
                 raise BadReply(f"no firmware: {head.data[:80]!r}")
-            release = await self._until(lambda line: line[-1:] == b"*" and len(line) > 1)
-            parts = (found[2], found[3], b"" if release is None else release.data.rstrip(b"*"))
-            return found[1].decode(), " ".join(p.decode("ascii", "replace") for p in parts if p)
+            tail = await self._until(lambda line: line[-1:] == b"*" and len(line) > 1)
+            words = [found[2], found[3], b"" if tail is None else tail.data[:-1]]
+            return found[1].decode(), b" ".join(words).decode("ascii", "replace").strip()
         raise LinkTimeout("the instrument does not say what it is")
 
     async def ask(self, command: bytes) -> bytes:
@@ -127,6 +128,14 @@ class Session:
             self.is_idle = True
             raise _refused(refused, _line_of(script, refused))
         return sent_s
+
+    async def shout(self, script: Sequence[str]) -> None:
+        """Send a script to an instrument that does not answer; for switching off."""
+        self.is_idle = False
+        with contextlib.suppress(LinkError):
+            await self._link.shout(b"e")
+            await asyncio.sleep(self._pause_s)
+            await self._link.shout("\n".join((*script, "")).encode("ascii"))
 
     async def run(self, script: Sequence[str]) -> list[bytes]:
         """Run a short script to its end. Gives what it said.

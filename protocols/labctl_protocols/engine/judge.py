@@ -158,6 +158,18 @@ def ended_by_itself(step: StepState, until: Sequence[End], progress: Progress) -
     return None
 
 
+def cut_off(reading: Reading, step: StepState, until: Sequence[End]) -> bool:
+    """Whether the instrument has ended the step by itself at a voltage at which it was to end: how
+    far the cell went beyond that is its overshoot, and over.
+    """
+    return reading.ended and any(
+        end.kind == "voltage"
+        and target is not None
+        and step.sign * (reading.voltage_V - target) >= 0
+        for end, target in zip(until, step.targets, strict=True)
+    )
+
+
 def starved(reading: Reading, expected_A: float | None) -> bool:
     """Whether so little current flows that the contact may as well be lost."""
     return expected_A is not None and abs(reading.current_A) < LOST_CURRENT * abs(expected_A)

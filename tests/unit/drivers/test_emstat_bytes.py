@@ -92,7 +92,7 @@ async def test_opening_asks_who_is_there_and_whether_the_cell_is_on():
     async with on(OPENED, serial="ES4HR0042") as (channel, _):
         opened = await channel.open()
         assert (opened.identity.model, opened.identity.serial) == ("EmStat4 HR", "ES4HR0042")
-        assert opened.identity.firmware.startswith("1300")
+        assert opened.identity.firmware == "1300 Sep 30 2025 12:00:00 R"
         assert not opened.output_was_on
         assert channel.ratings.high_V == 6.0
         assert "current" in channel.ratings.modes
@@ -379,7 +379,6 @@ async def test_safe_is_proved_by_an_open_circuit_voltage():
         [at(0.02, b"e", b"M000B", b"Pda83879F2u", b"*", b"")],
         [at(0.02, b"e!001B: Line 3")],
         [at(0.02, b"e", b"")],
-        [at(0.02, b"e")],
     ],
 )
 async def test_without_that_proof_nobody_says_off(instead):
@@ -387,6 +386,15 @@ async def test_without_that_proof_nobody_says_off(instead):
     async with on([*OPENED, *once * 3]) as (channel, _):
         await channel.open()
         with pytest.raises(OutputUnknown):
+            await channel.safe()
+
+
+async def test_an_instrument_that_is_not_heard_is_told_to_switch_off_all_the_same():
+    deaf = [(b"Z\n", []), (b"\n", [])] * 3
+    shouted = (OFF[0], [])
+    async with on([*OPENED, *[*deaf, shouted] * 3]) as (channel, _):
+        await channel.open()
+        with pytest.raises(OutputUnknown, match="does not end"):
             await channel.safe()
 
 

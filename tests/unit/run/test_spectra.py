@@ -227,3 +227,27 @@ async def test_a_cut_off_of_the_instrument_is_an_end_that_is_not_waited_for(
         (step,) = ran.data("step_ended")
         assert step["ended"] == "voltage"
         assert step["reason"].endswith("cut off by the instrument")
+
+
+class Overshooting(Potentiostat):
+    """Passes its cut-off by far before it has switched off, if it does."""
+
+    async def read(self) -> Reading:
+        reading = await super().read()
+        goes_on = self.on and self.ends_s > 1e3
+        return replace(reading, voltage_V=1.7 if reading.ended or goes_on else 0.5)
+
+
+@pytest.mark.parametrize(
+    ("target", "ends_s", "outcome"),
+    [("1 V", 10.0, "completed"), ("1 V", 1e4, "limit"), ("1 h", 10.0, "limit")],
+)
+async def test_an_overshoot_of_the_instruments_own_cut_off_is_noted_and_no_limit(
+    target: str, ends_s: float, outcome: str
+) -> None:
+    ran = Ran(f"  - charge: 0.5 mA until {target} or 2 h\n", Overshooting(ends_s=ends_s))
+    assert (await ran.run()).outcome == outcome
+    noted = [data["text"] for data in ran.data("note")]
+    assert any("before the instrument switched off" in text for text in noted) == (
+        outcome == "completed"
+    )

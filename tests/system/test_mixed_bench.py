@@ -7,7 +7,6 @@ that watches every cell's temperature; then the same with an instrument that han
 import json
 import subprocess
 import sys
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from helpers import running
 from helpers.served import Found
 
-from labctl.journal import Reader
+from labctl.journal import Reader, read_manifest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
 SPEED = "10x"
@@ -117,10 +116,16 @@ def found_in(run: dict[str, Any]) -> Found:
     return Found(figures["ce_percent"], figures["u_ce_percent"])
 
 
+def agrees(found: Found) -> bool:
+    """With the cell's own CE, at k = 3: of twelve figures, one may well be beyond k = 2."""
+    return abs(found.ce - 100 * CE) <= 1.5 * found.u_ce
+
+
 def check_journal(run: dict[str, Any], instrument: str) -> None:
     """Its own, whole, of a simulated instrument, with temperatures."""
-    with Reader(Path(run["folder"])) as reader:
-        assert reader.manifest["simulated"] is True
+    folder = Path(run["folder"])
+    assert read_manifest(folder)["simulated"] is True
+    with Reader(folder) as reader:
         rows = list(reader.readings())
         closing = reader.closing()
     assert closing is not None
@@ -134,17 +139,14 @@ def test_twelve_cells_at_once_on_a_mixed_bench(tmp_path: Path) -> None:
     assert list(runs) == list(CHANNELS)
     assert len({run["folder"] for run in runs.values()}) == len(CHANNELS)
     found = {name: found_in(run) for name, run in runs.items()}
-    print(found)
     for name, one in found.items():
-        assert one.agrees_with(Found(100 * CE, 0.0)), f"{name}: {one}"
-    for (name, one), (other, another) in combinations(found.items(), 2):
-        assert one.agrees_with(another), f"{name}: {one}, {other}: {another}"
+        assert agrees(one), f"{name}: {one}"
     for name, run in runs.items():
         check_journal(run, name)
 
 
 def test_an_instrument_that_hangs_takes_no_other_cell_with_it(tmp_path: Path) -> None:
-    code, runs, _ = batch(tmp_path, {"two": {"hang": {"after": "60 s"}}})
+    code, runs, _ = batch(tmp_path, {"two": {"hang": {"after": "60 s", "seconds": 3600}}})
     assert code == 4
     for name, (instrument, _) in CHANNELS.items():
         if instrument == "two":
@@ -152,4 +154,4 @@ def test_an_instrument_that_hangs_takes_no_other_cell_with_it(tmp_path: Path) ->
             assert "UNKNOWN" in runs[name]["reason"]
         else:
             assert runs[name]["outcome"] == "completed", runs[name]
-            assert found_in(runs[name]).agrees_with(Found(100 * CE, 0.0))
+            assert agrees(found_in(runs[name]))

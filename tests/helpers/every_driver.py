@@ -10,7 +10,7 @@ from labctl.bench import default_bench
 
 PROTOCOL, CELL, LABEL = "na-cu-reservoir-ce", "na-cu-half", "reservoir"
 SHORT: Mapping[str, str] = {
-    "j": "1 mA/cm2", "portions": "1", "reservoir": "0.1 mAh/cm2", "portion": "0.05 mAh/cm2",
+    "portions": "1", "reservoir": "0.1 mAh/cm2", "portion": "0.05 mAh/cm2",
     "wetting": "1 min",
 }  # fmt: skip
 CE = 0.97

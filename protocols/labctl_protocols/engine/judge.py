@@ -1,6 +1,6 @@
 """What a reading means: within limits, still the right cell, step over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -158,11 +158,13 @@ def ended_by_itself(step: StepState, until: Sequence[End], progress: Progress) -
     return None
 
 
-def cut_off(reading: Reading, step: StepState, until: Sequence[End]) -> bool:
+def cut_off(
+    reading: Reading, step: StepState, until: Sequence[End], tripped: Mapping[str, str | float]
+) -> bool:
     """Whether the instrument has ended the step by itself at a voltage at which it was to end: how
-    far the cell went beyond that is its overshoot, and over.
+    far the cell went beyond that, over a limit too, is its overshoot, and over.
     """
-    return reading.ended and any(
+    return (reading.ended and tripped["quantity"] == "voltage") and any(
         end.kind == "voltage"
         and target is not None
         and step.sign * (reading.voltage_V - target) >= 0

@@ -242,12 +242,18 @@ class Overshooting(Potentiostat):
     ("target", "ends_s", "outcome"),
     [("1 V", 10.0, "completed"), ("1 V", 1e4, "limit"), ("1 h", 10.0, "limit")],
 )
-async def test_an_overshoot_of_the_instruments_own_cut_off_is_noted_and_no_limit(
+async def test_an_overshoot_of_the_instruments_own_cut_off_is_flagged_and_no_limit(
     target: str, ends_s: float, outcome: str
 ) -> None:
     ran = Ran(f"  - charge: 0.5 mA until {target} or 2 h\n", Overshooting(ends_s=ends_s))
     assert (await ran.run()).outcome == outcome
-    noted = [data["text"] for data in ran.data("note")]
-    assert any("before the instrument switched off" in text for text in noted) == (
-        outcome == "completed"
-    )
+    flagged = [data["name"] for data in ran.data("detector")]
+    assert flagged == (["overshoot"] if outcome == "completed" else [])
+
+
+async def test_an_overshoot_ends_the_run_where_the_protocol_wants_that() -> None:
+    steps = "  - charge: 0.5 mA until 1 V or 2 h\n    detectors: {overshoot: stop}\n"
+    ran = Ran(steps, Overshooting(ends_s=10.0))
+    ended = await ran.run()
+    assert ended.outcome == "detector"
+    assert "before the instrument switched off" in ended.reason

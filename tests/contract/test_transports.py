@@ -3,7 +3,10 @@
 USB and GPIB cannot be had here; HiSLIP goes through VISA's INSTR sessions as they do.
 """
 
+import gc
 import os
+import warnings
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -120,9 +123,10 @@ async def test_opened_applied_read_and_made_safe(driver: str, how: str) -> None:
 @pytest.mark.parametrize(("driver", "how"), SERVED)
 async def test_another_serial_is_refused_and_nothing_is_driven(driver: str, how: str) -> None:
     async with plugged(driver, how, serial="no-such-serial") as p:
+        found = p.terminals.source  # some present 0 V while they are off
         with pytest.raises(WrongInstrument):
             await p.channel.open()
-        assert p.is_off()
+        assert p.terminals.source == found
 
 
 @pytest.mark.parametrize(
@@ -133,15 +137,15 @@ async def test_a_late_reply_is_no_reading_of_what_is_applied_next(
 ) -> None:
     """Over HiSLIP: tests/wire/test_hislip.py."""
     late = []
-    whole = Pace.receive
+    whole = Pace._flush
 
-    def receive(self: Pace, data: bytes) -> None:
-        whole(self, data)
+    def flush(self: Pace) -> None:
         if late and self._due:
             late.clear()
-            self._due.extend([(when + LATE_S, said) for when, said in _taken(self)])
+            self._due = deque((when + LATE_S, said) for when, said in self._due)
+        whole(self)
 
-    monkeypatch.setattr(Pace, "receive", receive)
+    monkeypatch.setattr(Pace, "_flush", flush)
     async with plugged(driver, how) as p:
         await p.channel.open()
         await p.channel.apply(FIRST, GUARD)
@@ -158,13 +162,6 @@ async def test_a_late_reply_is_no_reading_of_what_is_applied_next(
         assert p.is_off()
 
 
-def _taken(pace: Pace) -> list[tuple[float, bytes]]:
-    """What was due, which is so no longer."""
-    due = list(pace._due)
-    pace._due.clear()
-    return due
-
-
 @pytest.mark.parametrize(("driver", "how"), SERVED)
 async def test_unplugged_it_is_never_called_off(driver: str, how: str) -> None:
     async with plugged(driver, how) as p:
@@ -176,3 +173,7 @@ async def test_unplugged_it_is_never_called_off(driver: str, how: str) -> None:
             await p.channel.read()
         with pytest.raises(OutputUnknown):
             await p.channel.safe()
+    with warnings.catch_warnings():
+        # pyvisa-py leaves the sockets of refused HiSLIP connections to be collected
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

@@ -2,6 +2,10 @@
 
 Wire facts: instruments.md §0, §1, §1b and the manuals that `keithley_24xx_dialects` names.
 
+When the PC dies the output stays as it was programmed: a voltage source at the step's end or the
+guard with the step's current as its limit, or 0 A at rest (smu.py). Neither charge nor time ends
+it; nothing in these instruments watches the PC.
+
 Options of both drivers: `serial` (another instrument is refused), `terminals` (`rear` or
 `front`), `four_wire`, `nplc` (integration time in line periods, 0.01 to 10). There is one
 channel, number 1.

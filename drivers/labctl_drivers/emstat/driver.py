@@ -1,7 +1,8 @@
 """PalmSens EmStat4, EmStat Pico and Nexus as channels, by MethodSCRIPT over a serial port.
 
 Each setpoint is a script that runs on the instrument, looks at its own cut-off, and switches the
-cell off when it ends, whoever is there (instruments.md §4). A galvanostat does not hold the
+cell off when it ends (instruments.md §4). When the PC dies it goes on to its own ends: voltage,
+current, and the charge and time that were set with it. A galvanostat does not hold the
 voltage: it passes the cut-off by as far as the cell goes between two looks, |I| · time / C at a
 capacitance C (1 mA on 30 µF for 5 ms: 0.17 V). The looks are `cut_off_interval_s` apart while the
 voltage runs towards the cut-off by 5 mV in an `interval_s` or more, else `interval_s`: a jump out

@@ -3,8 +3,9 @@
 Wire facts: instruments.md §5, and the published firmware (github.com/iorodeo/potentiostat).
 
 It holds a voltage and measures the current; it cannot drive a current, nor limit one: a hold is
-unguarded (S2). The counter electrode's switch of hardware 0.2 is the off state. Hardware 0.1 has
-no switch, so that nothing could ever be read back as off: it is refused.
+unguarded (S2), and goes on when the PC dies. The counter electrode's switch of hardware 0.2 is the
+off state. Hardware 0.1 has no switch, so that nothing could ever be read back as off: it is
+refused.
 
 Options: `serial` (the device id that somebody gave it; another is refused), `reference_reads`
 (whether `getRefVolt` has the sign of what was set, or the opposite [?]), `voltage_error_V` and

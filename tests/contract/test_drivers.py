@@ -496,3 +496,41 @@ async def test_cancelled_at_every_wait_it_can_still_be_made_safe(
             assert b.is_off()
         k += 1
     assert k > 2
+
+
+POTENTIOSTATS = [name for name in ALL if name not in DRIVERS]
+HELD = [SETPOINTS["hold 0.2 V"], Setpoint("voltage", 2e-3, 0.25), Setpoint("voltage", 2e-3, 0.22)]
+HOLDS: dict[str, Callable[[Bench], Awaitable[Any]]] = {
+    "open": lambda b: b.smu.open(),
+    "apply": lambda b: b.smu.apply(HELD[1], GUARD),
+    "read": lambda b: b.smu.read(),
+    "safe": lambda b: b.smu.safe(),
+}
+
+
+@pytest.mark.parametrize("driver", POTENTIOSTATS)
+@pytest.mark.parametrize("how", CANCELS)
+@pytest.mark.parametrize("name", HOLDS)
+async def test_a_hold_cancelled_at_every_wait_can_still_be_made_safe(
+    driver: str, name: str, how: str
+) -> None:
+    k, more = 1, True
+    while more:
+        async with bench(driver) as b:
+            if name != "open":
+                await b.smu.open()
+                await b.smu.apply(HELD[0], GUARD)
+            more = await cancelled_at(k, CANCELS[how], HOLDS[name](b))
+            if name in ("apply", "read"):
+                await b.smu.apply(HELD[2], GUARD)
+                await b.reads_truly(HELD[2])
+            for _ in range(2):
+                await b.smu.safe()
+                assert b.is_off(), k
+            await b.smu.open()
+            await b.smu.apply(HELD[1], GUARD)
+            await b.reads_truly(HELD[1])
+            await b.smu.safe()
+            assert b.is_off()
+        k += 1
+    assert k > 2

@@ -1,6 +1,8 @@
 """Every driver has what docs/drivers/quality.yaml asks for, where it says that it is."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ PAGE: dict[str, Any] = yaml.safe_load((ROOT / "docs/drivers/quality.yaml").read_
 RULES: dict[str, str] = PAGE["rules"]
 DRIVERS: dict[str, dict[str, Any]] = PAGE["drivers"]
 LEAST_REASON = 12
+SHARED = ("tests/contract", "tests/faults/test_pc_dies.py")
+"""Where a test is for many drivers."""
 PLACES = [(driver, rule) for driver in DRIVERS for rule in RULES]
 
 
@@ -50,6 +54,30 @@ def test_nothing_stands_there_that_is_no_rule() -> None:
 @pytest.mark.parametrize(("driver", "rule"), PLACES)
 def test_what_is_said_to_be_done_is_there(driver: str, rule: str) -> None:
     assert fault_of(entry_of(driver, rule)) is None
+
+
+@pytest.fixture(scope="module")
+def collected() -> set[str]:
+    """The contract's tests with their parameters, as pytest finds them."""
+    words = ["-m", "pytest", "-q", "-n", "0", "--collect-only", *SHARED]
+    done = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    return {line for line in done.stdout.splitlines() if "::" in line}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_what_all_share_is_really_run_on_it(driver: str, collected: set[str]) -> None:
+    for rule in RULES:
+        entry = entry_of(driver, rule)
+        if isinstance(entry, str) and "::" in entry and entry.startswith(SHARED):
+            ran = [line for line in collected if line.startswith(f"{entry}[")]
+            assert any(_is_of(driver, line) for line in ran), (rule, entry)
+
+
+def _is_of(driver: str, node: str) -> bool:
+    """Whether the driver is among a test's parameters."""
+    return re.search(rf"[\[-]{driver}[\]-]", node) is not None
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

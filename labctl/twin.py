@@ -187,7 +187,8 @@ def connect_channels(
     """
     pairs = {channel: _terminals(each, instrument) for channel, each in sorted(held.items())}
     given = _given(instrument, parameters)
-    options: dict[str, Any] = {n: given[n] for n in INSTRUMENT_PARAMETERS if n in given}
+    options: dict[str, Any] = dict((instrument.simulate or Simulate()).instrument)
+    options |= {n: given[n] for n in INSTRUMENT_PARAMETERS if n in given}
     name = instrument.driver
     maker = load_simulator(name)
     first = pairs.pop(1, None) or _open_terminals(next(iter(pairs.values())).now)

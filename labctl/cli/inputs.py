@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from labctl.bench import Bench, default_bench, default_channels, load_bench
+from labctl.bench import Bench, Simulate, default_bench, default_channels, load_bench
 from labctl.cli.exits import Refused
 from labctl_protocols.plan import MAIN
 
@@ -80,7 +80,9 @@ def ratings_of(bench: Bench, channel: str) -> "Ratings":
     twin = None
     if bench.is_in_memory(channel):
         # its cell does not matter here, and has parameters of its own
-        bare = replace(bench.instrument_of(channel), simulate=None)
+        instrument = bench.instrument_of(channel)
+        options = instrument.simulate.instrument if instrument.simulate else {}
+        bare = replace(instrument, simulate=Simulate(instrument=options))
         twin = make_twin(bare, None, model="open", now=0.0)
     return make_channel(bench, channel, twin=twin).ratings
 

@@ -11,7 +11,7 @@ from labctl.bench import load_bench
 from labctl.bench.batch import BatchRun, load_batch
 from labctl.cli.batch_progress import shown_batch
 from labctl.cli.exits import BAD_INPUT
-from labctl.cli.inputs import find_cell, ratings_beside_main, ratings_of
+from labctl.cli.inputs import find_cell
 from labctl.cli.options import JsonOption, read_speed
 from labctl.cli.output import print_json, print_lines
 from labctl.cli.requests import make_request
@@ -21,8 +21,6 @@ from labctl.show.columns import in_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from labctl.bench import Bench
 
 WORST_FIRST = (70, 5, 4, 3, 2, 130)
 
@@ -56,12 +54,14 @@ def batch(
         labctl batch monday.yaml
         labctl batch monday.yaml --json
     """
+    from labctl.cli.batch_check import checked_requests
     from labctl.run.conduct import conduct_all
 
     planned = load_batch(file)
     bench = load_bench(planned.bench)
-    requests = [
-        make_request(
+
+    def make(run: BatchRun) -> RunRequest:
+        return make_request(
             run.protocol,
             (bench, find_cell(run.cell, file.parent), run.channels),
             parameters=run.parameters,
@@ -75,9 +75,8 @@ def batch(
             yes=yes,
             keys=False,
         )
-        for run in planned.runs
-    ]
-    check_all(bench, requests)
+
+    requests = checked_requests(bench, planned.runs, make)
     names = [run.channels["main"] for run in planned.runs]
     spread = [replace(each, seed=each.seed + place) for place, each in enumerate(requests)]
     with shown_batch(names, json=json) as on_progress:
@@ -92,28 +91,6 @@ def batch(
             print(f"labctl: {name}: {_how_it_ended(result)}", file=sys.stderr)
     codes = [_exit_code(result) for result in results]
     return next((code for code in WORST_FIRST if code in codes), 0)
-
-
-def check_all(bench: "Bench", requests: "Sequence[RunRequest]") -> None:
-    """Nothing begins unless every protocol is sound. Raises ProtocolError with all mistakes."""
-    from labctl_protocols.checker import bind
-    from labctl_protocols.problems import Problem, ProtocolError
-
-    problems: list[Problem] = []
-    for request in requests:
-        channels = dict(request.channels)
-        try:
-            bind(
-                request.protocol,
-                request.cell,
-                ratings_of(bench, channels["main"]),
-                request.parameters,
-                others=ratings_beside_main(bench, channels),
-            )
-        except ProtocolError as error:
-            problems += error.problems
-    if problems:
-        raise ProtocolError(tuple(dict.fromkeys(problems)))
 
 
 def _document(run: BatchRun, result: RunResult | BaseException) -> dict[str, object]:

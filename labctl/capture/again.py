@@ -42,6 +42,11 @@ class Instrument:
                 replies.append((now + line.time_s - expected.time_s, line.data))
         return replies
 
+    @property
+    def binary(self) -> "Instrument":
+        """Its second port, whose bytes stand among the others."""
+        return self
+
     def advance(self, now: float) -> None:
         """Nothing happens by itself."""
 

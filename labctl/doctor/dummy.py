@@ -22,8 +22,11 @@ TOLERANCE = 0.01
 
 async def on_resistor(channel: Channel, ohm: float) -> AsyncIterator[Finding]:
     """Drive a resistor of this nominal value both ways, then into a voltage limit."""
-    current_A = min(WANTED_V / ohm, MOST_A, channel.ratings.max_current_A)
-    guard = Guard(-2 * current_A * ohm, 2 * current_A * ohm, 2 * current_A)
+    ratings = channel.ratings
+    current_A = min(WANTED_V / ohm, MOST_A, ratings.max_current_A)
+    within_V = 2 * current_A * ohm
+    low_V, high_V = max(-within_V, ratings.low_V), min(within_V, ratings.high_V)
+    guard = Guard(low_V, high_V, min(2 * current_A, ratings.max_current_A))
     try:
         await channel.apply(Setpoint("rest"), guard)
         rest = await channel.read()
@@ -61,7 +64,8 @@ async def _driven(
 
 
 async def _limited(channel: Channel, current_A: float, ohm: float) -> Finding:
-    """With half the voltage that the current needs as the limit, the voltage must stop there."""
+    """With half the voltage that the current needs as the limit, the voltage must stop there, or
+    the instrument switch off."""
     edge_V = 0.5 * current_A * ohm
     await channel.apply(Setpoint("current", current_A), Guard(-edge_V, edge_V, current_A))
     reading = await channel.read()
@@ -69,6 +73,8 @@ async def _limited(channel: Channel, current_A: float, ohm: float) -> Finding:
     beyond_V = reading.voltage_V - edge_V
     doubt_V = 2 * (volt.gain * edge_V + volt.offset) + TOLERANCE * edge_V
     text = f"{reading.voltage_V:.4f} V where {edge_V:.4f} V was the limit"
+    if reading.ended:
+        return Finding("limit", "good", f"{text}: switched off by the instrument")
     return Finding("limit", "bad" if abs(beyond_V) > doubt_V else "good", text)
 
 

@@ -10,6 +10,7 @@ from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.engine.detect.contact import nothing_there, reversed_cell
 
 READINGS = 3
+ANY_CELL_V = 6.0
 STEADY_V = 0.05
 """Readings of a cell at rest that differ by more come from a contact that comes and goes."""
 
@@ -58,14 +59,14 @@ async def at_rest(channel: Channel, cell: CellRecord | None) -> AsyncIterator[Fi
 
 
 def guard_of(channel: Channel, cell: CellRecord | None) -> Guard:
-    """The cell's own limits, else what the instrument is rated for."""
+    """The cell's own limits, else voltages that hold any single cell; nothing is driven to them."""
     ratings = channel.ratings
     limits = None if cell is None else cell.limits
     low_V = None if limits is None else limits.low_V
     high_V = None if limits is None else limits.high_V
     return Guard(
-        low_V=ratings.low_V if low_V is None else low_V,
-        high_V=ratings.high_V if high_V is None else high_V,
+        low_V=max(ratings.low_V, -ANY_CELL_V) if low_V is None else low_V,
+        high_V=min(ratings.high_V, ANY_CELL_V) if high_V is None else high_V,
         max_current_A=ratings.max_current_A,
     )
 

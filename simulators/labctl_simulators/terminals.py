@@ -177,6 +177,9 @@ class Terminals:
         before_A = self._current_at(self.cell, regime.value)
         negligible_A = max(LEAST_A, NEGLIGIBLE * self._scale_A())
         faint_A = max(FAINT_A, FAINT * self._scale_A())
+        # a current that stays exactly at the limit is inside, whatever the last digit says
+        digit_A = 1e-9 * self._scale_A()
+        low_A, high_A = regime.low - digit_A, regime.high + digit_A
         step_s = min(self._step_s, left_s)
         while True:
             mean_A, after_A, drift_V = self._held(regime.value, before_A, step_s, faint_A)
@@ -185,7 +188,7 @@ class Terminals:
                 change = CURRENT_CHANGE / 3.0
                 break
             change = abs(after_A - before_A) / (larger_A + negligible_A)
-            inside = regime.low <= after_A <= regime.high
+            inside = low_A <= after_A <= high_A
             finest_s = FINEST_S if inside else EDGE_S
             if (inside and change <= CURRENT_CHANGE) or step_s <= finest_s:
                 break

@@ -32,6 +32,9 @@ class Facts:
     channels: int = 1
     about_one: tuple[bytes, ...] = ()
     modes: frozenset[Mode] = DRIVEN
+    unguarded: frozenset[Mode] = frozenset()
+    watched: bool = False
+    at_panel: bytes = b""
     voltage_V: float = 4e-3
     current: float = 2e-3
     band_V: float = 6e-3
@@ -59,6 +62,14 @@ def _keithley_24xx(model: str) -> Facts:
     )
 
 
+def _macnet_sets(line: bytes) -> bool:
+    return b'"FClass":6' in line and b'"FNum":5' not in line
+
+
+def _rodeostat_sets(line: bytes) -> bool:
+    return b'"set' in line and b"false" not in line
+
+
 FACTS = {
     "keithley-2400": _keithley_24xx("2400"),
     "keithley-2450": _keithley_24xx("2450"),
@@ -74,6 +85,37 @@ FACTS = {
         channels=2,
         about_one=(b"smua",),
     ),
+    "maccor": Facts(
+        "MacNet",
+        b'{"jsonrpc":"2.0","method":"MacNet","params":{"FClass":6,"FNum":7,"Chan":0,'
+        b'"TestName":"Random","Current":0.002,"Voltage":0.4,"Power":65536,"Resistance":0,'
+        b'"CurrentRange":2,"ChMode":"C","DataTime":0,"DataV":0,"DataI":0},"id":1}',
+        ((b'"SystemType":0', b'"SystemType":1'), (b'"TestChannels":8', b'"TestChannels":0')),
+        b'{"jsonrpc":"2.0","method":"MacNet","params":{"FClass":6,"FNum":5',
+        b'{"jsonrpc":"2.0","result":{"FClass":4,"FNum":7,"Chan":0,"Stat":0,"Current":0,'
+        b'"Voltage":0.3},"id":1}\r\n',
+        _macnet_sets,
+        (b'"FCLASS":6,"FNUM":2,', b'"FCLASS":6,"FNUM":9,'),
+        settings=3,
+        channels=8,
+        about_one=(b'"Chan":0,',),
+        watched=True,
+        at_panel=b'{"jsonrpc":"2.0","method":"MacNet","params":{"FClass":6,"FNum":5,"Chan":0},"id":1}',
+    ),
+    "rodeostat": Facts(
+        "Rodeostat 10V_10MilliAmpV0.2",
+        b'{"command":"setVolt","v":0.4}\n{"command":"setAllElectConnected","connected":true}\n',
+        ((b"10V_10MilliAmpV0.2", b"10V_10MilliAmpV0.1"), (b"10V_10MilliAmp", b"Acme")),
+        b'{"command": "setCtrElectConnected", "connected": false',
+        b'{"success":true,"response":{"command":"getCtrElectConnected","connected":false}}\r\n',
+        _rodeostat_sets,
+        (b'"RUNTEST"',),
+        settings=6,
+        modes=frozenset({"rest", "voltage"}),
+        unguarded=frozenset({"voltage"}),
+        voltage_V=6e-3,
+        current=2e-2,
+    ),
     "keysight-b2900": Facts(
         "B2902A",
         b":SOUR:FUNC:MODE VOLT;:SOUR:VOLT 0.4;:OUTP ON\n",
@@ -88,6 +130,15 @@ FACTS = {
         band_V=16e-3,
     ),
 }
+SCRIPTED = {
+    "emstat4": ("EmStat4 HR", b"es4_hr"),
+    "emstat-pico": ("EmStat Pico", b"espico"),
+    "nexus": ("Nexus", b"nexus1"),
+}
+"""Those that execute a step by themselves: the simulated model, and how it names itself. Their
+contract is `test_scripted_drivers`."""
 SIMULATED = {found.name for found in entry_points(group="labctl.simulators")}
-DRIVERS = sorted(FACTS.keys() & SIMULATED)
+ALL = sorted(FACTS.keys() & SIMULATED)
 """Those whose instrument is simulated; that all are is a test of its own."""
+DRIVERS = [name for name in ALL if "current" in FACTS[name].modes]
+"""Those that drive a current: the suite's own set-points are theirs."""

@@ -46,6 +46,10 @@ class Wire:
             return []
         return [(when, reply)] if self.replies - 1 != self.k else self.fault(when, reply)
 
+    @property
+    def binary(self):
+        return self.firmware.binary
+
     def output_is_on(self):
         self.firmware.advance(asyncio.get_running_loop().time())
         return self.firmware.output_on
@@ -173,7 +177,8 @@ async def test_cancelled_at_any_moment_safe_works_and_so_does_the_next_run(which
 async def test_an_output_switched_off_at_the_panel_is_noticed_at_the_next_reading(which):
     wire, smu = made(which)
     await drive(smu, [])
-    wire.firmware.feed(FACTS[which].off + b"\n", asyncio.get_running_loop().time())
+    facts = FACTS[which]
+    wire.firmware.feed(facts.at_panel or facts.off + b"\n", asyncio.get_running_loop().time())
     with pytest.raises(InstrumentError, match="went off"):
         await smu.read()
     await smu.safe()

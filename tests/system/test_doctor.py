@@ -79,6 +79,12 @@ def test_a_dummy_that_is_no_resistance_is_refused(tmp_path: Path, dummy: str) ->
     assert "--dummy" in done.stderr
 
 
+def test_without_a_record_nobody_knows_what_is_right(tmp_path: Path) -> None:
+    code, document = doctored(tmp_path, "model: thevenin")
+    assert code == 0
+    assert states(document)["cell at rest"] == "odd"
+
+
 def test_a_cell_is_looked_at_against_its_record_and_nothing_is_driven(tmp_path: Path) -> None:
     code, document = doctored(tmp_path, "model: thevenin", "--cell", "lfp-graphite")
     assert code == 0

@@ -77,6 +77,7 @@ class Link:
         self.framing: Framing = LINES_OR_CR if transport.ends_on_cr else LINES
         self.turn = asyncio.Lock()
         self._holders: set[int] = set()
+        self._beside: dict[int, Link] = {}
         self._receiving = False
         self._buffer = bytearray()
         self._queue: deque[_Request] = deque()
@@ -132,8 +133,12 @@ class Link:
         return await self._submit("receive", b"", timeout_s)
 
     def beside(self, port: int) -> "Link":
-        """Another link to the same instrument, at another TCP port of its. Raises LinkLost."""
-        return Link(self._transport.beside(port), transcript=self._transcript)
+        """The link to the same instrument at another TCP port of its; the channels of one
+        instrument share it as they do this one. Raises LinkLost.
+        """
+        if port not in self._beside:
+            self._beside[port] = Link(self._transport.beside(port), transcript=self._transcript)
+        return self._beside[port]
 
     def deadline(self, timeout_s: float) -> float:
         """The loop's time when so many host seconds will have passed."""

@@ -221,3 +221,18 @@ def test_one_long_advance_equals_many_short_ones_on_a_plating_cell() -> None:
     assert once.plated_Ah == pytest.approx(often.plated_Ah, rel=1e-6)
     assert once.lost_Ah == pytest.approx(often.lost_Ah, rel=1e-5)
     assert once_V == pytest.approx(often_V, abs=1e-4)
+
+
+def test_a_current_that_stays_exactly_at_its_limit_takes_no_time_to_simulate() -> None:
+    class Constant(Capacitor):
+        """0.3 V behind 100 ohm: the current at 0.4 V is the limit, but for its last digit."""
+
+        steps = 0
+
+        def step(self, dt_s: float, current_A: float) -> None:
+            type(self).steps += 1
+
+    terminals = connected(Constant(100.0, 1.0, 0.3), Source("voltage", 0.4, 0.001))
+    terminals.advance(1000.0)
+    assert terminals.state().current_A == pytest.approx(0.001)
+    assert Constant.steps < 1000

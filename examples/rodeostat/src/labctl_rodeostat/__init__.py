@@ -1,1 +1,1 @@
-"""IO Rodeo's Rodeostat for labctl: an example of a distribution that plugs in."""
+"""IO Rodeo's Rodeostat for labctl: the worked example of `docs/write-a-driver.md`."""

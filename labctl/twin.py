@@ -240,7 +240,10 @@ def _make_cell(
     size = size_of(cell)
     if model is None:
         if size is None:
-            raise ValueError("there is no cell: name a model or a cell's record")
+            raise ValueError(
+                "nobody says which cell it holds: write `simulate: {model: na-half}` in the bench "
+                "file, or give --cell"
+            )
         model = default_model(size)
     metal, kind = split_model(model)
     factory = _load("labctl.cells", kind, f"cell model {model!r}")

@@ -135,8 +135,6 @@ def ended_by_itself(step: StepState, until: Sequence[End], progress: Progress) -
     """The end that an instrument which executes the step by itself has reached; None when it has
     ended before any.
     """
-    if step.type == "sweep":
-        return Over(None, "the last corner", word="sweep")
     passed = {
         "time": progress.now.time_s - progress.started_s,
         "charge": progress.now.charge_As,

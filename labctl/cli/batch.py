@@ -44,10 +44,18 @@ def batch(
 ) -> int:
     """Run protocols on many cells of one bench at once, each with a journal of its own.
 
-    The file names the bench and the runs: `runs: [{channel, cell, protocol, parameters}]`; a cell
-    with several terminals has `channel: {main: A1, supply: A2}`. All protocols are checked before
-    anything is driven. A run that fails leaves the others alone. `labctl stop RUN` ends one,
-    Ctrl-C all. The exit code is that of the run that ended worst.
+    FILE names the bench, a file beside it, and the runs; cells and protocols are
+    files beside it too, or names from the library:
+
+        bench: bench.yaml
+        runs:
+          - {channel: A1, cell: coin-17.yaml, protocol: na-cu-reservoir-ce}
+          - {channel: B1, cell: na-cu-half, protocol: mine.yaml, parameters: {n: 5}}
+
+    A cell with several terminals has `channel: {main: A1, supply: A2}`.
+    All protocols are checked before anything is driven. A run that fails leaves
+    the others alone. `labctl stop RUN` ends one, Ctrl-C all. The exit code is that
+    of the run that ended worst. Without hardware: `resource: sim` in the bench.
 
     For example:
 

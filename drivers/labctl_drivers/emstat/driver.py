@@ -41,11 +41,12 @@ from labctl_drivers.errors import (
     OutputUnknown,
     WrongInstrument,
 )
+from labctl_drivers.hello import Hello
 from labctl_drivers.link import Link
 from labctl_drivers.methodscript.errors import OCP_WITH_CELL_ON
 from labctl_drivers.methodscript.numbers import rounded
 from labctl_drivers.methodscript.output import LOOP, Variable, broken_off, package, technique
-from labctl_drivers.methodscript.session import TIMEOUT_S, Session
+from labctl_drivers.methodscript.session import TIMEOUT_S, Session, hello
 from labctl_drivers.vocabulary import (
     Changed,
     Excitation,
@@ -70,6 +71,7 @@ class _EmStat:
 
     MATURITY: Maturity = "simulated"
     LINK_SETTINGS: ClassVar[dict[str, int | bool]] = {"baud": 230400, "xonxoff": True}
+    HELLO = Hello(b"t", hello, LINK_SETTINGS)
     MODELS: ClassVar[dict[str, Model]]
     BASE_MODEL: str
 

@@ -14,12 +14,21 @@ from labctl_drivers.errors import BadReply, InstrumentRefused, LinkError, LinkTi
 from labctl_drivers.link import BARE_LINES, Answer, Link
 from labctl_drivers.methodscript.errors import WRONG_MODE
 from labctl_drivers.methodscript.output import FLOW_CONTROL, Refusal, broken_off, refusal
+from labctl_drivers.vocabulary import Identity
 
 TIMEOUT_S = 1.0
 END_TIMEOUT_S = 5.0
 DEAF_S = 0.15
 ATTEMPTS = 3
 _FIRMWARE = re.compile(rb"t([a-z0-9_]{6})(\w+)#(.*)")
+
+
+def hello(frame: bytes) -> Identity:
+    """Who answers to `t`; for `labctl scan`. Raises BadReply."""
+    found = _FIRMWARE.fullmatch(frame.rstrip(b"\r"))
+    if found is None:
+        raise BadReply(f"no firmware: {frame[:80]!r}")
+    return Identity("PalmSens", found[1].decode(), "", found[2].decode("ascii", "replace"))
 
 
 class Session:

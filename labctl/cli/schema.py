@@ -29,7 +29,8 @@ def schema(
     """Print the JSON Schema of a protocol, routine, cell record, bench or batch, for an editor.
 
     In VS Code with the YAML extension, the first line of a file switches it on:
-    `# yaml-language-server: $schema=./protocol.schema.json`.
+
+        # yaml-language-server: $schema=./protocol.schema.json
 
     For example:
 

@@ -28,6 +28,17 @@ def test_each_commands_help_teaches_by_example(
     assert captured.err == ""
 
 
+def test_a_paragraph_of_help_fills_the_width_and_an_example_keeps_its_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    assert run_command(["batch", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (whole,) = [line for line in lines if line.startswith("A cell with several terminals")]
+    assert whole.endswith("`resource: sim` in the bench.")
+    assert "    bench: bench.yaml" in lines
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -57,7 +57,8 @@ def _maker(instrument: Instrument) -> Any:  # noqa: ANN401 - whatever a plug-in 
 def _make(instrument: Instrument, seed: int, **more: object) -> Any:  # noqa: ANN401 - as above
     """Raises BenchError for a parameter that the simulator does not know."""
     maker = _maker(instrument)
-    given = (instrument.simulate or Simulate()).parameters
+    block = instrument.simulate or Simulate()
+    given = {**block.instrument, **block.parameters}
     known = [name for name in signature(maker).parameters if name not in (*more, "serial", "seed")]
     unknown = [name for name in given if name not in known]
     if unknown:

@@ -187,7 +187,8 @@ def connect_channels(
     """
     pairs = {channel: _terminals(each, instrument) for channel, each in sorted(held.items())}
     given = _given(instrument, parameters)
-    options: dict[str, Any] = {n: given[n] for n in INSTRUMENT_PARAMETERS if n in given}
+    options: dict[str, Any] = dict((instrument.simulate or Simulate()).instrument)
+    options |= {n: given[n] for n in INSTRUMENT_PARAMETERS if n in given}
     name = instrument.driver
     maker = load_simulator(name)
     first = pairs.pop(1, None) or _open_terminals(next(iter(pairs.values())).now)
@@ -239,7 +240,10 @@ def _make_cell(
     size = size_of(cell)
     if model is None:
         if size is None:
-            raise ValueError("there is no cell: name a model or a cell's record")
+            raise ValueError(
+                "nobody says which cell it holds: write `simulate: {model: na-half}` in the bench "
+                "file, or give --cell"
+            )
         model = default_model(size)
     metal, kind = split_model(model)
     factory = _load("labctl.cells", kind, f"cell model {model!r}")

@@ -14,13 +14,17 @@ RUN_KEYS = ("channel", "cell", "protocol", "parameters")
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """One of the runs; cell and protocol are files beside the batch file, or names."""
+    """One of the runs; cell and protocol are files beside the batch file, or names.
+
+    `places` says where the file has what: by key, and by `-p name` for a parameter.
+    """
 
     channels: dict[str, str]
     cell: str
     protocol: str
     where: Where
     parameters: dict[str, str] = field(default_factory=dict)
+    places: dict[str, Where] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,16 @@ def _run(node: Node, folder: Path, problems: Problems) -> BatchRun | None:
         protocol=_beside(protocol, folder),
         where=mapping.where,
         parameters=_texts(mapping.get("parameters"), "parameters", problems),
+        places=_places(mapping),
     )
+
+
+def _places(mapping: yaml12.Mapping) -> dict[str, Where]:
+    found = {entry.key.text: entry.value.where for entry in mapping.entries}
+    parameters = mapping.get("parameters")
+    if parameters is not None and isinstance(parameters.value, yaml12.Mapping):
+        found |= {f"-p {each.key.text}": each.key.where for each in parameters.value.entries}
+    return found
 
 
 def _channels(entry: Entry | None, problems: Problems) -> dict[str, str]:

@@ -42,7 +42,7 @@ class Simulate:
 
     `shares` names the instrument whose cell this one hangs on, `terminal` which pair of that
     cell's terminals it holds. `port` and `bin_port` (of a cycler) None are the instrument's own.
-    `faults` are those of its wire, by kind.
+    `faults` are those of its wire, by kind; `instrument` is the simulator's own options.
     """
 
     model: str | None = None
@@ -55,6 +55,7 @@ class Simulate:
     shares: str | None = None
     faults: Mapping[str, Fault] = field(default_factory=dict)
     bin_port: int | None = None
+    instrument: Mapping[str, str | float | int | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from labctl.bench.settings import (
     is_auxiliary,
     link_settings,
     read_setting,
+    simulator_settings,
 )
 from labctl.bench.values import read_integer, read_number
 from labctl_drivers.link.resource import make_transport
@@ -40,6 +41,7 @@ SIMULATE_KEYS = (
     "serve",
     *PORT_KEYS,
     "parameters",
+    "instrument",
     "seed",
     "terminal",
     "shares",
@@ -69,7 +71,7 @@ def parse_instrument(entry: Entry, taken: dict[str, str], problems: Problems) ->
         driver=driver,
         resource=resource,
         serial=None if serial is None else as_text(serial.value, "`serial`", problems),
-        simulate=None if simulate is None else _simulate(simulate, problems),
+        simulate=None if simulate is None else _simulate(simulate, driver, problems),
         driver_settings=_settings(mapping, settings, problems),
         link_settings=_settings(mapping, link_settings(), problems),
     )
@@ -146,7 +148,7 @@ def _resource(entry: Entry | None, name: str, taken: dict[str, str], problems: P
     return scalar.text
 
 
-def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
+def _simulate(entry: Entry, driver: str, problems: Problems) -> Simulate | None:
     mapping = as_mapping(entry.value, "`simulate`", problems)
     if mapping is None:
         return None
@@ -154,18 +156,40 @@ def _simulate(entry: Entry, problems: Problems) -> Simulate | None:
     serve = _serve(mapping.get("serve"), problems)
     ports = [_port(key, mapping.get(key), serve, problems) for key in PORT_KEYS]
     cell, terminal, shares = (mapping.get(key) for key in ("cell", "terminal", "shares"))
+    parameters = _parameters(mapping.get("parameters"), problems)
     return Simulate(
         model=_model(mapping.get("model"), problems),
         cell=None if cell is None else as_text(cell.value, "`cell`", problems),
         serve=serve,
         port=ports[0],
-        parameters=_parameters(mapping.get("parameters"), problems),
+        parameters=parameters,
         seed=read_integer(mapping.get("seed"), "seed", (0, 2**32 - 1), problems, "seed"),
         terminal=_terminal(terminal, problems),
         shares=None if shares is None else as_text(shares.value, "`shares`", problems),
         bin_port=ports[1],
         faults=parse_faults(mapping.get("faults"), problems),
+        instrument=_options(mapping.get("instrument"), driver, parameters, problems),
     )
+
+
+def _options(
+    entry: Entry | None, driver: str, parameters: Mapping[str, float], problems: Problems
+) -> dict[str, Value]:
+    """The simulator's own options, each said once: those of the flaws may be parameters too."""
+    mapping = None if entry is None else as_mapping(entry.value, "`instrument`", problems)
+    if entry is None or mapping is None or driver not in names_of("labctl.drivers"):
+        return {}
+    try:
+        known = simulator_settings(driver)
+    except ImportError as error:
+        problems.add("simulator", entry.key.where, f"{driver} cannot be simulated: {error}")
+        return {}
+    refuse_unknown(mapping.entries, known, problems)
+    for each in mapping.entries:
+        if each.key.text in parameters:
+            message = f"`{each.key.text}` stands in `parameters` as well"
+            problems.add("said-twice", each.key.where, message, "leave one of them out")
+    return _settings(mapping, known, problems)
 
 
 def _port(name: str, entry: Entry | None, serve: str, problems: Problems) -> int | None:

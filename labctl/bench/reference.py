@@ -1,12 +1,12 @@
 """The bench file as tables: its keys, what each takes and means, and the JSON Schema of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import get_args
 
 from labctl.bench.model import Serve
 from labctl.bench.parse_auxiliaries import NAME as AUXILIARY_NAME
 from labctl.bench.parse_instrument import CELL_KEYS, names_of
-from labctl.bench.settings import Setting, driver_settings, link_settings
+from labctl.bench.settings import Setting, driver_settings, link_settings, simulator_settings
 from labctl_protocols.quantities import TIME
 from labctl_protocols.reference.language import keys_table
 from labctl_protocols.reference.schema import DRAFT, key_schema, mapping_schema
@@ -120,6 +120,10 @@ SIMULATE: Keys = {
         ),
         "Of the model, and `instrument_error` of the instrument.",
     ),
+    "instrument": Key(
+        mapping("simulator", "`{model: …, line_hz: 60}`"),
+        "The simulator's own options, which `labctl drivers NAME` lists.",
+    ),
     "seed": Key(PLAIN["whole"], "Seed of what is drawn at random."),
     "terminal": Key(TEXT, "The cell's terminal that it is at (default: `main`)."),
     "shares": Key(TEXT, "The instrument whose simulated cell it shares."),
@@ -170,6 +174,7 @@ MAPPINGS: Mapping[str, Keys] = {
     "lasting": LASTING,
     "cell": CELL,
     "instrument": INSTRUMENT,
+    "simulator": {},
 }
 
 
@@ -179,22 +184,46 @@ def bench_schema() -> Schema:
     top = definitions.pop("bench")
     definitions["mqtt"]["dependencies"] = {"password": ["username"]}
     instrument = definitions["instrument"]
-    drivers = {name: driver_settings(name) for name in names_of("labctl.drivers")}
+    names = names_of("labctl.drivers")
+    drivers = {n: known for n in names if (known := _known(driver_settings, n)) is not None}
     for settings in (link_settings(), *drivers.values()):
         instrument["properties"] |= {
             name: setting_schema(name, setting) for name, setting in settings.items()
         }
     instrument["properties"]["driver"] = key_schema(
-        Key(one_of(tuple(drivers)), INSTRUMENT["driver"].meaning)
+        Key(one_of(names), INSTRUMENT["driver"].meaning)
     )
     instrument["allOf"] = [
         {
             "if": {"properties": {"driver": {"const": name}}, "required": ["driver"]},
-            "then": {"propertyNames": {"enum": [*INSTRUMENT, *link_settings(), *settings]}},
+            "then": {
+                "propertyNames": {"enum": [*INSTRUMENT, *link_settings(), *settings]},
+                "properties": {"simulate": {"properties": {"instrument": _simulator_schema(name)}}},
+            },
         }
         for name, settings in drivers.items()
     ]
+    # what is not forbidden here the driver's own `then` can name
+    definitions["simulator"] = {"type": "object"}
     return {"$schema": DRAFT, "title": "labctl bench", **top, "definitions": definitions}
+
+
+def _known(
+    settings_of: Callable[[str], Mapping[str, Setting]], driver: str
+) -> Mapping[str, Setting] | None:
+    """None where somebody else's distribution has none, or one that cannot be imported."""
+    try:
+        return settings_of(driver)
+    except ImportError:
+        return None
+
+
+def _simulator_schema(driver: str) -> Schema:
+    known = _known(simulator_settings, driver)
+    if known is None:
+        return {"maxProperties": 0}
+    options = {name: setting_schema(name, setting) for name, setting in known.items()}
+    return {"type": "object", "properties": options, "additionalProperties": False}
 
 
 def setting_schema(name: str, setting: Setting) -> Schema:

@@ -1,9 +1,10 @@
-"""A driver's and its link's own settings in a bench file, as their makers' signatures give them."""
+"""Settings of drivers, links and simulators in a bench file, as their makers' signatures say."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from labctl.bench.values import read_number
@@ -16,7 +17,7 @@ Setting = Literal["bool", "whole", "number", "text"] | tuple[str, ...]
 """What a setting may be; a tuple names its choices."""
 Value = str | float | int | bool
 
-NOT_SETTINGS = frozenset({"channel", "serial", "speed"})
+NOT_SETTINGS = frozenset({"channel", "serial", "speed", "seed", "now"})
 """Keyword arguments that the bench gives by other means."""
 KINDS: Mapping[object, Setting] = {bool: "bool", int: "whole", float: "number", str: "text"}
 
@@ -42,6 +43,14 @@ def driver_settings(name: str) -> Mapping[str, Setting]:
 
 
 @cache
+def simulator_settings(name: str) -> Mapping[str, Setting]:
+    """The settings of the simulator of a driver's instrument. Raises ImportError."""
+    for found in entry_points(group="labctl.simulators", name=name):
+        return settings_of(found.load())
+    raise ImportError(f"there is no simulator for the driver {name!r}")
+
+
+@cache
 def link_settings() -> Mapping[str, Setting]:
     """The settings of links: baud rate and the like."""
     return settings_of(make_transport)
@@ -53,7 +62,7 @@ def settings_of(maker: Callable[..., Any]) -> dict[str, Setting]:
     hints = get_type_hints(made_by)
     found: dict[str, Setting] = {}
     for name, parameter in inspect.signature(made_by).parameters.items():
-        hint = hints.get(name)
+        hint = _given(hints.get(name))
         if parameter.kind is not parameter.KEYWORD_ONLY or name in NOT_SETTINGS:
             continue
         if get_origin(hint) is Literal and all(isinstance(each, str) for each in get_args(hint)):
@@ -61,6 +70,12 @@ def settings_of(maker: Callable[..., Any]) -> dict[str, Setting]:
         elif hint in KINDS:
             found[name] = KINDS[hint]
     return found
+
+
+def _given(hint: object) -> object:
+    """What an optional argument is when it is given."""
+    kinds = [each for each in get_args(hint) if each is not NoneType]
+    return kinds[0] if len(kinds) == 1 and NoneType in get_args(hint) else hint
 
 
 def read_setting(entry: Entry, setting: Setting, problems: Problems) -> Value | None:

@@ -41,11 +41,14 @@ def writing_to(path: Path, head: str | None = None) -> Note:
     """Writes each line as it happens, whole on the disk before the run goes on: a session is for
     finding out what was on the wire when something broke.
 
-    Raises BenchError when the file cannot be made.
+    Raises BenchError when the file cannot be made, or is there: it may be another session.
     """
     began_s: list[float] = []
     try:
-        path.write_text("" if head is None else f"{HEAD}{head}\n", encoding="ascii", newline="\n")
+        with path.open("x", encoding="ascii", newline="\n") as file:
+            file.write("" if head is None else f"{HEAD}{head}\n")
+    except FileExistsError as error:
+        raise BenchError(f"{path} is there already: name a new file") from error
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror}") from error
 

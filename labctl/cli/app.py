@@ -1,6 +1,8 @@
 """The command table, and the one place where exceptions become exit codes."""
 
 import difflib
+import importlib
+import inspect
 import os
 import sys
 
@@ -74,10 +76,23 @@ def make_app(called: str = "") -> cyclopts.App:
     )
     for name, (where, summary) in COMMANDS.items():
         if name == called:
-            app.command(where, name=name)
+            app.command(where, name=name, help=_flowing(where))
         else:
             app.command(where, name=name, help=summary)
     return app
+
+
+def _flowing(where: str) -> str | None:
+    """The command's own help, whose paragraphs fill whatever width there is; None for an app."""
+    module, _, name = where.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    if not inspect.isfunction(function):
+        return None
+    paragraphs = [each.split("\n") for each in (inspect.getdoc(function) or "").split("\n\n")]
+    return "\n\n".join(
+        ("\n" if any(line.startswith((" ", "- ")) for line in lines) else " ").join(lines)
+        for lines in paragraphs
+    )
 
 
 def run_command(arguments: list[str]) -> int:

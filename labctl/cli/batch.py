@@ -11,7 +11,7 @@ from labctl.bench import load_bench
 from labctl.bench.batch import BatchRun, load_batch
 from labctl.cli.batch_progress import shown_batch
 from labctl.cli.exits import BAD_INPUT
-from labctl.cli.inputs import find_cell, ratings_beside_main, ratings_of
+from labctl.cli.inputs import find_cell
 from labctl.cli.options import JsonOption, read_speed
 from labctl.cli.output import print_json, print_lines
 from labctl.cli.requests import make_request
@@ -21,8 +21,6 @@ from labctl.show.columns import in_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from labctl.bench import Bench
 
 WORST_FIRST = (70, 5, 4, 3, 2, 130)
 
@@ -46,22 +44,32 @@ def batch(
 ) -> int:
     """Run protocols on many cells of one bench at once, each with a journal of its own.
 
-    The file names the bench and the runs: `runs: [{channel, cell, protocol, parameters}]`; a cell
-    with several terminals has `channel: {main: A1, supply: A2}`. All protocols are checked before
-    anything is driven. A run that fails leaves the others alone. `labctl stop RUN` ends one,
-    Ctrl-C all. The exit code is that of the run that ended worst.
+    FILE names the bench, a file beside it, and the runs; cells and protocols are
+    files beside it too, or names from the library:
+
+        bench: bench.yaml
+        runs:
+          - {channel: A1, cell: coin-17.yaml, protocol: na-cu-reservoir-ce}
+          - {channel: B1, cell: na-cu-half, protocol: mine.yaml, parameters: {n: 5}}
+
+    A cell with several terminals has `channel: {main: A1, supply: A2}`.
+    All protocols are checked before anything is driven. A run that fails leaves
+    the others alone. `labctl stop RUN` ends one, Ctrl-C all. The exit code is that
+    of the run that ended worst. Without hardware: `resource: sim` in the bench.
 
     For example:
 
         labctl batch monday.yaml
         labctl batch monday.yaml --json
     """
+    from labctl.cli.batch_check import checked_requests
     from labctl.run.conduct import conduct_all
 
     planned = load_batch(file)
     bench = load_bench(planned.bench)
-    requests = [
-        make_request(
+
+    def make(run: BatchRun) -> RunRequest:
+        return make_request(
             run.protocol,
             (bench, find_cell(run.cell, file.parent), run.channels),
             parameters=run.parameters,
@@ -75,9 +83,8 @@ def batch(
             yes=yes,
             keys=False,
         )
-        for run in planned.runs
-    ]
-    check_all(bench, requests)
+
+    requests = checked_requests(bench, planned.runs, make)
     names = [run.channels["main"] for run in planned.runs]
     spread = [replace(each, seed=each.seed + place) for place, each in enumerate(requests)]
     with shown_batch(names, json=json) as on_progress:
@@ -92,30 +99,6 @@ def batch(
             print(f"labctl: {name}: {_how_it_ended(result)}", file=sys.stderr)
     codes = [_exit_code(result) for result in results]
     return next((code for code in WORST_FIRST if code in codes), 0)
-
-
-def check_all(bench: "Bench", requests: "Sequence[RunRequest]") -> None:
-    """Nothing begins unless every protocol is sound. Raises ProtocolError with all mistakes."""
-    from labctl.bench.auxiliaries import auxiliaries_of
-    from labctl_protocols.checker import bind
-    from labctl_protocols.problems import Problem, ProtocolError
-
-    problems: list[Problem] = []
-    for request in requests:
-        channels = dict(request.channels)
-        try:
-            bind(
-                request.protocol,
-                request.cell,
-                ratings_of(bench, channels["main"]),
-                request.parameters,
-                others=ratings_beside_main(bench, channels),
-                auxiliaries=auxiliaries_of(bench, channels["main"]),
-            )
-        except ProtocolError as error:
-            problems += error.problems
-    if problems:
-        raise ProtocolError(tuple(dict.fromkeys(problems)))
 
 
 def _document(run: BatchRun, result: RunResult | BaseException) -> dict[str, object]:

@@ -1,23 +1,43 @@
 """`labctl drivers`: what can be connected, and whether anybody has tried it on hardware."""
 
+from collections.abc import Mapping
 from importlib.metadata import entry_points
+from typing import Annotated
 
+from cyclopts import Parameter
+
+from labctl.bench.settings import Setting, driver_settings, simulator_settings
+from labctl.cli.exits import Refused
 from labctl.cli.options import JsonOption
 from labctl.cli.output import print_json, print_lines
 from labctl.show.columns import in_columns
 from labctl.show.values import text
 
+TAKES = {"bool": "true | false", "whole": "a whole number", "number": "a number", "text": "text"}
 
-def drivers(*, json: JsonOption = False) -> int:
+
+def drivers(
+    name: Annotated[
+        str | None, Parameter(name="NAME", help="What a bench file can say of this driver alone.")
+    ] = None,
+    /,
+    *,
+    json: JsonOption = False,
+) -> int:
     """List instrument drivers with their maturity, and the simulated cell models.
 
-    `simulated`: nobody has reported a run on hardware. `bench`: somebody has.
+    `simulated`: nobody has reported a run on hardware. `bench`: somebody has. With a NAME, the
+    settings of that driver, which stand beside `driver` in a bench file, and the options of its
+    simulator, which stand in `simulate: {instrument: {…}}`.
 
     For example:
 
         labctl drivers
+        labctl drivers keithley-2600
         labctl drivers --json
     """
+    if name is not None:
+        return _one(name, json)
     found = [driver_row(name) for name in _names("labctl.drivers")]
     cells = _names("labctl.cells")
     if json:
@@ -36,6 +56,35 @@ def drivers(*, json: JsonOption = False) -> int:
     print_lines(in_columns(["driver", "kind", "maturity", "models", "simulator"], rows))
     print_lines(["", "cell models: " + ", ".join(cells)])
     return 0
+
+
+def _one(name: str, json: bool) -> int:
+    known = _names("labctl.drivers")
+    if name not in known:
+        raise Refused(f"there is no driver {name!r}; there are {', '.join(known)}")
+    row = driver_row(name)
+    try:
+        settings = driver_settings(name)
+        options = simulator_settings(name) if row["simulator"] else {}
+    except ImportError as error:
+        raise Refused(f"{name}: {error}") from error
+    if json:
+        print_json({**row, "settings": settings, "simulator_options": options})
+        return 0
+    lines = [f"{name} ({text(row, 'maturity')}): {', '.join(map(str, _models(row)))}"]
+    lines += ["", "settings, beside `driver`:", *_described(settings)]
+    lines += ["", "its simulator, in `simulate: {instrument: {…}}`:", *_described(options)]
+    print_lines(lines)
+    return 0
+
+
+def _described(settings: Mapping[str, Setting]) -> list[str]:
+    width = max(map(len, settings), default=0)
+    lines = [
+        f"  {name:<{width}}  {' | '.join(takes) if isinstance(takes, tuple) else TAKES[takes]}"
+        for name, takes in settings.items()
+    ]
+    return lines or ["  none"]
 
 
 def driver_row(name: str) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from labctl.bench import Bench, default_bench, default_channels, load_bench
+from labctl.bench import Bench, Simulate, default_bench, default_channels, load_bench
 from labctl.cli.exits import Refused
 from labctl_protocols.plan import MAIN
 
@@ -75,13 +75,16 @@ def _chosen_channels(bench: Bench, given: dict[str, str]) -> dict[str, str]:
 def ratings_of(bench: Bench, channel: str) -> "Ratings":
     """What the channel's driver declares before it has met its instrument."""
     from labctl.bench.opening import make_channel
-    from labctl.twin import make_twin
+    from labctl.twin import make_twins
 
     twin = None
     if bench.is_in_memory(channel):
         # its cell does not matter here, and has parameters of its own
-        bare = replace(bench.instrument_of(channel), simulate=None)
-        twin = make_twin(bare, None, model="open", now=0.0)
+        instrument = bench.instrument_of(channel)
+        options = instrument.simulate.instrument if instrument.simulate else {}
+        bare = replace(instrument, simulate=Simulate(instrument=options))
+        at = {MAIN: bench.channels[channel].channel}
+        twin = make_twins({MAIN: bare}, None, model="open", now=0.0, channels=at)[MAIN]
     return make_channel(bench, channel, twin=twin).ratings
 
 

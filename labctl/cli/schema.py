@@ -16,8 +16,8 @@ OutputOption = Annotated[
 
 def schema(
     what: Annotated[
-        Literal["protocol", "routine", "cell", "bench"],
-        Parameter(name="WHAT", help="Of which file: protocol, routine, cell or bench."),
+        Literal["protocol", "routine", "cell", "bench", "batch"],
+        Parameter(name="WHAT", help="Of which file: protocol, routine, cell, bench or batch."),
     ],
     /,
     *,
@@ -26,16 +26,18 @@ def schema(
         Path | None, Parameter(name="--routines", help="Folder with routines of your own.")
     ] = None,
 ) -> int:
-    """Print the JSON Schema of a protocol, routine, cell record or bench, for an editor.
+    """Print the JSON Schema of a protocol, routine, cell record, bench or batch, for an editor.
 
     In VS Code with the YAML extension, the first line of a file switches it on:
-    `# yaml-language-server: $schema=./protocol.schema.json`.
+
+        # yaml-language-server: $schema=./protocol.schema.json
 
     For example:
 
         labctl schema protocol -o protocol.schema.json
         labctl schema protocol --routines routines -o protocol.schema.json
     """
+    from labctl.bench.batch_reference import batch_schema
     from labctl.bench.reference import bench_schema
     from labctl_protocols.problems import Problems
     from labctl_protocols.reference.schema import (
@@ -59,21 +61,23 @@ def schema(
         "routine": lambda: routine_schema(own),
         "cell": cell_schema,
         "bench": bench_schema,
+        "batch": batch_schema,
     }
     return _give(json.dumps(makers[what](), indent=2, ensure_ascii=False) + "\n", output)
 
 
 def reference(*, output: OutputOption = None) -> int:
-    """Print the whole protocol language, cell record and bench file as one Markdown page.
+    """Print the protocol language, cell record, bench and batch file as one Markdown page.
 
     For example:
 
         labctl reference -o language.md
     """
+    from labctl.bench.batch_reference import batch_section
     from labctl.bench.reference import bench_section
     from labctl_protocols.reference.language import language_text
 
-    return _give(language_text(bench_section()), output)
+    return _give(language_text(f"{bench_section()}\n\n{batch_section()}"), output)
 
 
 def _give(text: str, output: Path | None) -> int:

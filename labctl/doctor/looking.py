@@ -59,14 +59,16 @@ async def at_rest(channel: Channel, cell: CellRecord | None) -> AsyncIterator[Fi
 
 
 def guard_of(channel: Channel, cell: CellRecord | None) -> Guard:
-    """The cell's own limits, else voltages that hold any single cell; nothing is driven to them."""
+    """The cell's own limits, else voltages that hold any single cell, within what the instrument
+    can do; nothing is driven to them.
+    """
     ratings = channel.ratings
     limits = None if cell is None else cell.limits
-    low_V = None if limits is None else limits.low_V
-    high_V = None if limits is None else limits.high_V
+    low_V = -ANY_CELL_V if limits is None or limits.low_V is None else limits.low_V
+    high_V = ANY_CELL_V if limits is None or limits.high_V is None else limits.high_V
     return Guard(
-        low_V=max(ratings.low_V, -ANY_CELL_V) if low_V is None else low_V,
-        high_V=min(ratings.high_V, ANY_CELL_V) if high_V is None else high_V,
+        low_V=max(low_V, ratings.low_V),
+        high_V=min(high_V, ratings.high_V),
         max_current_A=ratings.max_current_A,
     )
 

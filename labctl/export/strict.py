@@ -33,6 +33,8 @@ class Finding(NamedTuple):
     text: str
 
     def __str__(self) -> str:
+        if not self.row and not self.column:
+            return self.text
         return f"row {self.row}, {self.column}: {self.text}"
 
 

@@ -150,11 +150,14 @@ class ProgressWatch:
         step, now = state.step, state.output.now
         if step is None or now is None:
             return None
+        # a current that has not come yet, or no more, says nothing of when a charge has passed
+        flows = abs(now.current_A) >= 0.5 * abs(step.set_current_A or 0.0)
+        kinds = ("time", "charge") if flows else ("time",)
         progress = Progress(step.sign, step.started_s, step.targets, state.output.before, now)
         seconds = [
             seconds_to(end.kind, target, progress)
             for end, target in zip(until_of(self._engine, step), step.targets, strict=True)
-            if target is not None and end.kind in ("time", "charge")
+            if target is not None and end.kind in kinds
         ]
         return min((s for s in seconds if s is not None and s >= 0), default=None)
 

@@ -139,7 +139,7 @@ def _impedance(
             "ability",
             verb.key.where,
             "the instrument on this channel measures no impedance",
-            "a potentiostat with impedance is needed; `labctl drivers` lists what there is",
+            "a potentiostat that does is needed, as an EmStat or a Nexus",
         )
     first = _positive(mapping.get("from"), FREQUENCY, inner, ctx)
     last = _positive(mapping.get("to"), FREQUENCY, inner, ctx)

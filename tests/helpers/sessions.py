@@ -63,6 +63,7 @@ async def record(driver: str, path: Path) -> None:
     cell = resistor(size, {"ohm": 100.0}, 0) if is_low else thevenin(size, {}, 0)
     guard = LOW_GUARD if is_low else GUARD
     firmware: Any = simulate.load()(Terminals(cell), seed=1)
+    path.unlink(missing_ok=True)  # noqa: ASYNC240 - nothing else runs
     note = writing_to(path, head_of(driver, {"channel": 1}))
     link = Link(MemoryTransport(firmware), transcript=note)
     channel: Any = recording(make.load()(link, channel=1), note)

@@ -109,7 +109,16 @@ def test_every_protocol_is_checked_before_anything_is_driven(folder: Path) -> No
     ("old", "new", "place", "words"),
     [
         ("channel: A2", "channel: A1", "4:5", "has two runs"),
-        ("channel: A2", "channel: A9", "", "no channel 'A9'"),
+        ("channel: A2", "channel: A9", "batch.yaml:4:15", "no channel 'A9'"),
+        ("A2, cell: na-cu-half", "A2, cell: nope", "batch.yaml:4:25", "nope: no file and no cell"),
+        ("portions: 1", "portins: 1", "batch.yaml:3:80", "no parameter `portins`"),
+        ("portions: 1", "portions: 1 h", "batch.yaml:3:80", "`portions` is of another kind"),
+        (
+            "protocol: na-cu-reservoir-ce",
+            "protocol: no.yaml",
+            "batch.yaml:3:47",
+            "no.yaml: cannot be read",
+        ),
         ("cell: na-cu-half", "sell: na-cu-half", "3:19", "unknown key `sell`"),
         ("channel: A2", "channel: {supply: A2}", "4:15", "no channel has the role `main`"),
         ("bench: bench.yaml", "bench: none.yaml", "none.yaml:1:1", "No such file"),
@@ -124,6 +133,35 @@ def test_mistakes_in_the_file_are_told_with_their_place(
     assert place in done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_all_mistakes_are_told_at_once_with_their_channels(folder: Path) -> None:
+    text = BATCH.replace("A1, cell: na-cu-half", "A1, cell: lfp-graphite")
+    (folder / "batch.yaml").write_text(text.replace("A2, cell: na-cu-half", "A2, cell: nope"))
+    done = labctl("batch", "batch.yaml", cwd=folder)
+    lines = done.stderr.splitlines()
+    assert sum(line.startswith("batch.yaml:4:25: nope: no file") for line in lines) == 1
+    other = [line for line in lines if "batch.yaml" not in line]
+    assert other
+    assert all("[channel A1]" in line for line in other)
+
+
+def test_a_batch_sets_the_chamber_of_its_bench(folder: Path) -> None:
+    oven = """\
+  oven: {driver: espec, resource: sim, start: true}
+auxiliaries:
+  air: {instrument: oven}
+channels:"""
+    (folder / "bench.yaml").write_text(BENCH.replace("channels:", oven), encoding="utf-8")
+    (folder / "warm.yaml").write_text(
+        "name: warm\nlimits: {voltage: -0.5 V .. 1.5 V, current: 5 mA}\n"
+        "steps:\n  - set: {air: 30 degC}\n  - rest: 1 min\n"
+    )
+    (folder / "batch.yaml").write_text(
+        "bench: bench.yaml\nruns:\n  - {channel: A1, cell: na-cu-half, protocol: warm.yaml}\n"
+    )
+    done = labctl("batch", "batch.yaml", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")

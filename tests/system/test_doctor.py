@@ -172,3 +172,16 @@ def test_every_channel_of_a_bench_is_visited(tmp_path: Path) -> None:
     done = labctl("doctor", "bench.yaml", cwd=tmp_path)
     assert "A1" in done.stdout
     assert "A2" in done.stdout
+
+
+def test_a_cell_is_looked_at_inside_what_its_instrument_can_do(tmp_path: Path) -> None:
+    bench = (
+        BENCH.replace("keithley-2450", "emstat4")
+        % "model: na-half, instrument: {model: EmStat4 LR}"
+    )
+    (tmp_path / "bench.yaml").write_text(bench, encoding="utf-8")
+    done = labctl("doctor", "bench.yaml", "--cell", "na-cu-half", cwd=tmp_path)
+    # the record's -0.5 V .. 3 V and the margin at rest are more than an LR's +-3 V
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "BAD" not in done.stdout
+    assert "cell at rest: 2.3" in done.stdout

@@ -1,6 +1,7 @@
 """What the README promises is what is there."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,13 @@ def test_the_protocol_in_the_readme_passes_the_checker() -> None:
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", README))
 def test_links_lead_somewhere(link: str) -> None:
     assert (ROOT / link).exists()
+
+
+def test_the_lock_knows_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    asked = [*project["dependencies"], *(each for extra in extras for each in extra)]
+    names = {re.split(r"[\[>=<;]", each)[0].strip().lower() for each in asked} - {project["name"]}
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert len(names) > 30
+    assert names - set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)) == set()

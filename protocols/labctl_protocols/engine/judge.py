@@ -135,13 +135,6 @@ def ended_by_itself(step: StepState, until: Sequence[End], progress: Progress) -
     """The end that an instrument which executes the step by itself has reached; None when it has
     ended before any.
     """
-    if step.type == "sweep":
-        before_s = progress.now.time_s if progress.before is None else progress.before.time_s
-        # one more step of the staircase stands after its last reading
-        until_s = 2 * progress.now.time_s - before_s - progress.started_s
-        whole_s = step.targets[-1]
-        at_end = whole_s is not None and until_s >= NEARLY * whole_s
-        return Over(None, "the last corner", word="sweep") if at_end else None
     passed = {
         "time": progress.now.time_s - progress.started_s,
         "charge": progress.now.charge_As,

@@ -15,6 +15,7 @@ Where the reference and other evidence disagree:
 """
 
 from math import inf
+from typing import Literal
 
 from labctl_simulators.firmware.common import COMMON
 from labctl_simulators.firmware.exchange import Talk
@@ -48,7 +49,7 @@ class Keithley2450(Meter2450):
         baud: int | None = None,
         line_hz: float = 50.0,
         talk: Talk = "stream",
-        language: str = "SCPI",
+        language: Literal["SCPI", "TSP"] = "SCPI",
         interlock_code: int = -221,
     ) -> None:
         name = model or "2450"

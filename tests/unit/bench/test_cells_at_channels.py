@@ -92,3 +92,49 @@ def test_a_bench_says_which_cell_is_at_a_channel():
     assert first.parameters == {"ce": 0.9, "instrument_error": 0.0}
     assert (second.model, second.seed, second.port) == ("resistor", 3, 1)
     assert second.parameters == {"ohm": 10.0, "instrument_error": 0.0}
+
+
+OPTIONS = """\
+bench: b
+instruments:
+  smu:
+    driver: keithley-2600
+    resource: sim
+    simulate: {model: na-half, instrument: {model: 2636B, lead_ohm: 50, talk: stream}}
+  oven:
+    driver: espec
+    resource: sim
+    simulate: {instrument: {model: SCP220, top_degC: 80}}
+auxiliaries:
+  chamber: {instrument: oven}
+channels:
+  A1: {instrument: smu, simulate: {model: resistor, parameters: {ohm: 100, instrument_error: 0}}}
+"""
+
+
+def firmware_of(text, channel="A1"):
+    instrument = parse_bench(text, "b.yaml").instrument_of(channel)
+    return make_twins({"main": instrument}, None, now=0.0)["main"].firmware
+
+
+def test_a_simulators_own_options_reach_it_with_a_cell_of_the_channels_own():
+    firmware = firmware_of(OPTIONS)
+    assert b"2636B" in firmware.feed(b"*IDN?\n", 0.0)[0][1]
+    drive = b"smua.sense=smua.SENSE_LOCAL smua.source.levelv=1 smua.source.output=1\n"
+    assert firmware.feed(drive, 0.0) == []
+    assert ask(firmware, "print(smua.measure.r())", 1.0) == pytest.approx([150.0], rel=1e-3)
+
+
+def test_an_option_that_a_simulator_refuses_names_the_instrument():
+    with pytest.raises(BenchError, match="instrument smu: no model '2699B' here; known: "):
+        firmware_of(OPTIONS.replace("2636B", "2699B"))
+
+
+def test_auxiliaries_have_options_of_their_own():
+    from labctl.auxiliary_twin import auxiliary_twins
+
+    (oven,) = auxiliary_twins(parse_bench(OPTIONS, "b.yaml"), {}).values()
+    ((_, told),) = oven.feed(b"TYPE?\r\n", 0.0)
+    assert told.strip().endswith(b",SCP220,80.0")
+    with pytest.raises(BenchError, match="instrument oven: no model 'P900'"):
+        auxiliary_twins(parse_bench(OPTIONS.replace("SCP220", "P900"), "b.yaml"), {})

@@ -55,7 +55,7 @@ def test_a_transcript_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         ("na-half", {"ce": 1.5}, "ce = 1.5"),
         ("half", {}, "needs a metal"),
         ("na-half", {"instrument_error": -1.0}, "instrument_error = -1"),
-        (None, {}, "no cell"),
+        (None, {}, "nobody says which cell"),
     ],
 )
 def test_a_twin_refuses_what_nothing_knows(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from helpers import running, sessions
 
+from labctl.bench import BenchError
 from labctl.capture.again import Differs, play
 from labctl.capture.text import read_session
 from labctl_simulators.clock import VirtualLoop, run_in
@@ -37,6 +38,15 @@ def test_a_whole_run_can_be_captured_and_played_again(tmp_path: Path) -> None:
     asked = sum(line.sign == "!" for line in session.lines)
     assert asked > 100
     assert run_in(VirtualLoop(), play(session)) == asked
+
+
+def test_a_captured_session_is_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "session.txt"
+    path.write_text("somebody's\n")
+    request = running.request_of("na-cu-reservoir-ce", "na-cu-half", tmp_path, capture=path)
+    with pytest.raises(BenchError, match=r"session\.txt is there already: name a new file"):
+        running.conduct(request)
+    assert path.read_text() == "somebody's\n"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,17 @@ def test_each_commands_help_teaches_by_example(
     assert captured.err == ""
 
 
+def test_a_paragraph_of_help_fills_the_width_and_an_example_keeps_its_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    assert run_command(["batch", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (whole,) = [line for line in lines if line.startswith("A cell with several terminals")]
+    assert whole.endswith("`resource: sim` in the bench.")
+    assert "    bench: bench.yaml" in lines
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -78,3 +89,28 @@ def test_bad_input_is_one_line_and_drives_nothing(
     assert len(lines) == 1, lines
     assert told in lines[0]
     assert [path.name for path in tmp_path.iterdir()] == ["bench.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("{model: 2601B}", "instrument smu: "),
+        ("{model: 2699B}", "instrument smu: no model '2699B' here; known: "),
+        ("{modle: 2601B}", "3:87: unknown key `modle` (did you mean `model`?)"),
+    ],
+)
+def test_a_check_finds_what_the_simulated_instrument_has_not(
+    options: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = f"simulate: {{model: na-half, instrument: {options}}}"
+    bench = tmp_path / "b.yaml"
+    bench.write_text(
+        f"bench: b\ninstruments:\n  smu: {{driver: keithley-2600, resource: sim, {block}}}\n"
+        "channels:\n  A2: {instrument: smu, channel: 2}\n"
+    )
+    asked = ["check", "na-cu-reservoir-ce", "--cell", "na-cu-half", "--bench", str(bench)]
+    assert run_command(asked) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert told in line

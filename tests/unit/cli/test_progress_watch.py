@@ -93,3 +93,22 @@ def test_a_pause_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = snapshots(monkeypatch, plan, bench, ("pause", 40.0), ("continue", 500.0))
     assert "paused" in {each.waiting for each in seen}
     assert seen[-1].waiting == ""
+
+
+def test_a_current_that_has_not_come_says_nothing_of_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Slow(Linear):
+        """At the first look at a driven cell only 1 nA flows."""
+
+        looks = 0
+
+        def now(self, bound_V: float, limit_A: float) -> tuple[float, float, bool]:
+            voltage_V, current_A, regulated = super().now(bound_V, limit_A)
+            self.looks += limit_A > 0
+            return voltage_V, 1e-9 if self.looks == 1 else current_A, regulated
+
+    plan = make_plan(charge(0.01, charge_As(1.0)), kind="full", limits=WIDE)
+    seen = snapshots(monkeypatch, plan, Bench(Slow(3.0, 10.0)))
+    assert [each.left_s for each in seen if each.current_A == 1e-9] == [None]
+    assert any(each.left_s is not None for each in seen)

@@ -2,9 +2,10 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
-from helpers.engine_bench import Bench, Linear, run
+from helpers.engine_bench import RATINGS, Bench, Linear, run
 from helpers.plans import (
     charge,
     charge_As,
@@ -15,6 +16,7 @@ from helpers.plans import (
     volts,
 )
 
+from labctl_drivers.vocabulary import Reading
 from labctl_protocols.engine.moving import current_for
 from labctl_protocols.plan import Limits, Record
 
@@ -144,3 +146,25 @@ def test_an_unknown_power_is_a_fault() -> None:
     trace = run(plan, Bench(Linear(1.0, 10.0)))
     assert trace.outcome == "fault"
     assert "unknown" in trace.reason
+
+
+@pytest.mark.parametrize(("stops_s", "outcome"), [(20.0, "fault"), (50.0, "completed")])
+def test_a_sweep_that_its_instrument_breaks_off_is_not_one_that_is_over(
+    stops_s: float, outcome: str
+) -> None:
+    class Scripted(Bench):
+        """Sweeps by itself, and ends that after a while."""
+
+        began_s = math.inf
+
+        def read(self, at_s: float) -> Reading:
+            if self.setpoint.mode == "sweep":
+                self.began_s = min(self.began_s, self.now_s)
+            reading = super().read(at_s)
+            over = self.setpoint.mode == "sweep" and reading.time_s - self.began_s >= stops_s
+            return replace(reading, ended=over)
+
+    plan = make_plan(sweep(0.0, [0.5], 1e-2), **FULL)
+    ratings = replace(RATINGS, modes=RATINGS.modes | {"sweep"})
+    trace = run(plan, Scripted(Linear(0.0, 1e6, 1e3), ratings=ratings))
+    assert trace.outcome == outcome, trace.reason

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.bench.batch_reference import batch_section
 from labctl.bench.reference import bench_section
 from labctl_protocols import library
 from labctl_protocols.checker import check
@@ -19,7 +20,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "language.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text("utf-8") == language_text(bench_section()), (
+    assert PAGE.read_text("utf-8") == language_text(f"{bench_section()}\n\n{batch_section()}"), (
         "make it anew: labctl reference -o docs/language.md"
     )
 

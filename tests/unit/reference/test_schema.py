@@ -11,6 +11,7 @@ import yaml
 from helpers.malformed import CELLS, ROWS, STRUCTURE, Row
 from jsonschema import Draft7Validator
 
+from labctl.bench import batch_reference
 from labctl.bench.reference import EXAMPLE, bench_schema
 from labctl.cli.app import run_command
 from labctl_protocols import library
@@ -30,6 +31,7 @@ def validator(kind: str) -> Draft7Validator:
         "routine": routine_schema,
         "cell": cell_schema,
         "bench": bench_schema,
+        "batch": batch_reference.batch_schema,
     }
     schema = makers[kind]()
     Draft7Validator.check_schema(schema)
@@ -63,8 +65,8 @@ def written() -> list[tuple[str, str]]:
     found = []
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for block in re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
-            kind = kinds.get(block.split(":")[0])
-            if kind is not None and not (kind == "bench" and "\nruns:" in block):
+            kind = "batch" if "\nruns:" in block else kinds.get(block.split(":")[0])
+            if kind is not None:
                 found.append((kind, block))
     for path in sorted((ROOT / "docs").rglob("*.yaml")):
         text = path.read_text("utf-8")
@@ -76,7 +78,7 @@ def written() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("loader", LOADERS)
 def test_what_the_documentation_shows_is_taken(loader: Any) -> None:
-    assert {kind for kind, _ in written()} == {"protocol", "cell", "bench"}
+    assert {kind for kind, _ in written()} == {"protocol", "cell", "bench", "batch"}
     assert [
         faults(kind, text, loader) for kind, text in written() if faults(kind, text, loader)
     ] == []
@@ -154,6 +156,37 @@ def test_a_bench_with_its_drivers_settings() -> None:
         assert faults("bench", EXAMPLE.replace(old, new)), new
 
 
+def test_a_simulators_own_options_in_a_bench() -> None:
+    def told(options: str) -> list[str]:
+        block = f"simulate: {{model: na-half, instrument: {{{options}}}}}"
+        smu = f"{{driver: keithley-2600, resource: sim, {block}}}"
+        return faults(
+            "bench", f"bench: b\ninstruments: {{s: {smu}}}\nchannels: {{A: {{instrument: s}}}}"
+        )
+
+    assert told("model: 2601B, lead_ohm: 0.5, power_on_prompts: true, talk: bus") == []
+    for wrong in ["modle: 2601B", "lead_ohm: some", "talk: loud", "more: 1", "seed: 1"]:
+        assert told(wrong) != [], wrong
+
+
+def test_a_batch() -> None:
+    for loader in LOADERS:
+        assert faults("batch", batch_reference.EXAMPLE, loader) == []
+        by_role = batch_reference.EXAMPLE.replace("channel: A1", "channel: {main: A1, supply: A2}")
+        assert faults("batch", by_role, loader) == []
+    for old, new in [
+        ("bench: bench.yaml\n", ""),
+        ("runs:", "run:"),
+        ("cell: coin-17.yaml, ", ""),
+        ("channel: A1", "channel: {supply: A1}"),
+        ("channel: A1", "chanel: A1"),
+        ("{portions: 5}", "[5]"),
+    ]:
+        assert batch_reference.EXAMPLE.count(old) == 1, old
+        assert faults("batch", batch_reference.EXAMPLE.replace(old, new)), new
+    assert faults("batch", "bench: bench.yaml\nruns: []")
+
+
 # ---- the command ---------------------------------------------------------------------------
 
 
@@ -203,7 +236,7 @@ def test_what_is_no_routine_is_told_in_a_line(
     assert told.out == ""
 
 
-@pytest.mark.parametrize("what", ["protocol", "routine", "cell", "bench"])
+@pytest.mark.parametrize("what", ["protocol", "routine", "cell", "bench", "batch"])
 def test_the_command_prints_a_schema(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["schema", what]) == 0
     Draft7Validator.check_schema(json.loads(capsys.readouterr().out))

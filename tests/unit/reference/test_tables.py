@@ -5,8 +5,10 @@ import re
 import pytest
 from helpers.cells_under_test import CELLS, RATINGS
 
+from labctl.bench import batch_reference as batch
 from labctl.bench import parse_bench
 from labctl.bench import reference as bench
+from labctl.bench.batch import parse_batch
 from labctl_protocols import cell_record, checker, control, leaves, routines, special, tokens
 from labctl_protocols.checker import check
 from labctl_protocols.detectors import DETECTORS
@@ -27,6 +29,8 @@ def problems_of(text: str, kind: str = "protocol", cell: str = "full") -> tuple[
             cell_from_text(text, "f.yaml")
         elif kind == "bench":
             parse_bench(text, "f.yaml")
+        elif kind == "batch":
+            parse_batch(text, "f.yaml")
         else:
             check(protocol_from_text(text, "f.yaml"), CELLS[cell], RATINGS)
     except ProtocolError as error:
@@ -105,6 +109,8 @@ PLACES: list[tuple[str, Keys, str, str]] = [
         f"simulate: {{{UNKNOWN}: 1}}}}}}\n",
         "",
     ),
+    ("batch", batch.BATCH, f"bench: b.yaml\n{UNKNOWN}: 1\n", ""),
+    ("batch", batch.RUN, f"bench: b.yaml\nruns:\n  - {{{UNKNOWN}: 1}}\n", ""),
 ]
 
 

@@ -34,7 +34,7 @@ steps:
   - {step}
 """
 SPARSE: Mapping[tuple[str, str], Mapping[str, float]] = {
-    (driver, "CC-CV"): {"interval_s": 1.0} for driver in ("emstat4", "nexus")
+    (driver, "CC-CV"): {"interval_s": 2.0} for driver in ("emstat4", "nexus")
 }
 """Options with which ten hours of a hold, which they go on with, take seconds here."""
 
@@ -54,11 +54,11 @@ STEPS = {
     "CC-CV": Step(
         "strip: 0.4 mA/cm2 until 0.5 V or 1 h then hold until 0.1 uA or 10 min", "current", 0.4e-3
     ),
-    "hold": Step("hold: 20 mV until 0.1 uA or 15 min", "voltage", LIMIT_A),
+    "hold": Step("hold: 20 mV until 0.1 uA or 5 min", "voltage", LIMIT_A),
     "sweep": Step(
-        "sweep: {from: 0 V, to: [60 mV, -60 mV, 0 V], rate: 0.2 mV/s, cycles: 2}", "sweep", LIMIT_A
+        "sweep: {from: 0 V, to: [60 mV, -60 mV, 0 V], rate: 0.2 mV/s}", "sweep", LIMIT_A
     ),
-    "rest": Step("rest: 15 min", "rest", 0.0),
+    "rest": Step("rest: 5 min", "rest", 0.0),
 }
 """The cell has 0.04 mAh to strip: `strip` runs into the limit, `CC-CV` into its hold."""
 

@@ -252,7 +252,7 @@ class Engine:
         )
         over = judge.step_over(reading, step, view.until, progress, self.names, errors)
         if over is None and reading.ended:
-            over = judge.ended_by_itself(step, view.until, progress)
+            over = judge.ended_by_itself(view.until, progress)
             if over is None:
                 ending.ended_early(self, step, reading)
                 return self._answer(None)

@@ -131,12 +131,10 @@ def step_over(
     return Over(crossing, crossing.end.text, confirm=starved(reading, expected_A))
 
 
-def ended_by_itself(step: StepState, until: Sequence[End], progress: Progress) -> Over | None:
+def ended_by_itself(until: Sequence[End], progress: Progress) -> Over | None:
     """The end that an instrument which executes the step by itself has reached; None when it has
     ended before any.
     """
-    if step.type == "sweep":
-        return Over(None, "the last corner", word="sweep")
     passed = {
         "time": progress.now.time_s - progress.started_s,
         "charge": progress.now.charge_As,

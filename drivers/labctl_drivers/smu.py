@@ -113,10 +113,11 @@ class SourceMeasureUnit:
             output_was_on = await self._output_is_on()
             self._program = self._seen_V = self._last = None
             self._configured = False
+            errors = await self._empty_queue()
             await self._write(self._dialect.CLEAR)
             if not output_was_on:
                 await self._configure()
-        return Opened(identity, output_was_on)
+        return Opened(identity, output_was_on, tuple(f"{e.code}, {e.text}" for e in errors))
 
     async def apply(self, setpoint: Setpoint, guard: Guard) -> Changed:
         """Drive the cell so from the returned time on.
@@ -364,16 +365,21 @@ class SourceMeasureUnit:
 
     async def _check_queue(self, after: str) -> None:
         """Empty the error queue. Raises InstrumentRefused with the first error in it."""
+        errors = await self._empty_queue()
+        if errors:
+            raise InstrumentRefused(errors[0].code, errors[0].text, after)
+
+    async def _empty_queue(self) -> list[scpi.QueueEntry]:
+        """The errors that stood in the queue; what it tells beside errors is left out."""
         query = self._dialect.ask([self._dialect.ERROR]).encode()
-        first: scpi.QueueEntry | None = None
+        errors: list[scpi.QueueEntry] = []
         for _ in range(QUEUE_DEPTH):
             entry = self._dialect.queue_entry(await self._link.query(query, TIMEOUT_S))
             if entry.code == 0:
                 break
-            if first is None and entry.is_error:
-                first = entry
-        if first is not None:
-            raise InstrumentRefused(first.code, first.text, after)
+            if entry.is_error:
+                errors.append(entry)
+        return errors
 
 
 def _between(sent_s: float, received_s: float) -> Changed:

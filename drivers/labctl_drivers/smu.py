@@ -316,8 +316,11 @@ class SourceMeasureUnit:
     def _reading(self, answer: Answer, program: Program) -> Reading:
         measured = self._dialect.measured(answer.data, program, self._number)
         last, self._last = self._last, (measured.device_s, answer.data)
-        if last is not None and (measured.device_s < last[0] or self._last == last):
-            # a late reply; or the instrument's clock began anew, and the next reading is later
+        again = answer.data == self._link.last_reading
+        self._link.last_reading = answer.data
+        if again or (last is not None and (measured.device_s < last[0] or self._last == last)):
+            # a late reply, perhaps another channel's; or the instrument's clock began anew, and the
+            # next reading is later
             raise InvalidReading(f"no later than the reading before: {answer.data!r}")
         voltage, current = program.voltage.full_scale, program.current.full_scale
         if (

@@ -58,7 +58,8 @@ _NOTHING = Answer(b"", 0.0, 0.0)
 class Link:
     """One instrument's link. `write`, `query` and `receive` may be cancelled at any point.
 
-    `stale_bytes` counts what came unasked and was discarded. `turn` is held (`async with`) around
+    `stale_bytes` counts what came unasked and was discarded. `last_reading` is the reply to the
+    newest reading of any channel: it answers no other. `turn` is held (`async with`) around
     exchanges that another channel's must not come between; `shout` needs none. `framing` may be
     set before `open` by a driver whose instrument does not speak in lines.
     """
@@ -72,6 +73,7 @@ class Link:
     ) -> None:
         self.probe = probe
         self.stale_bytes = 0
+        self.last_reading: bytes | None = None
         self._transport = transport
         self._transcript = transcript
         self.framing: Framing = LINES_OR_CR if transport.ends_on_cr else LINES

@@ -36,7 +36,7 @@ _READING = re.compile(rb"\t".join([_NUMBER, _NUMBER, _NUMBER, rb"(true|false)", 
 _LETTERS: dict[Function, Literal["v", "i"]] = {"VOLT": "v", "CURR": "i"}
 _FUNCTIONS: dict[float, Function] = {0.0: "CURR", 1.0: "VOLT"}
 _OUTPUTS = {0.0: False, 1.0: True, 2.0: False}
-NUMBERS = 10 ** (PRECISION - 1)
+NUMBERS = 100_000_000
 """So many lines are told apart: more digits than are printed would be rounded."""
 _HIGH_Z, _REMOTE = 2.0, 1.0
 _RANGE_MATCH = 0.02

@@ -78,7 +78,8 @@ class Reading:
 
     `time_s` is the midpoint of query and reply on the event loop's clock, `time_error_s` half
     their distance. The ranges are the measuring ranges in force, for the accuracy tables.
-    `ended`: the instrument has ended what was applied by itself, and this is its last reading.
+    `ended`: the instrument has ended what was applied by itself and switched its output off; this
+    is its last reading, and no current has flowed since.
     """
 
     time_s: float

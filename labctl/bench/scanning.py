@@ -16,6 +16,7 @@ from labctl_drivers.link import Link, make_transport
 from labctl_drivers.vocabulary import Identity
 
 ANSWER_S = 1.0
+PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,9 @@ async def _identify(address: Address) -> Found:
         questions += hellos()
     why = "does not answer"
     for hello in questions:
+        if hello is not IDN:
+            # an instrument that did not understand may be deaf for a moment
+            await asyncio.sleep(PAUSE_S)
         try:
             identity = await _asked(address.resource, hello)
         except (LinkError, ValueError) as error:

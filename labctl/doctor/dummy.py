@@ -34,7 +34,7 @@ async def on_resistor(channel: Channel, ohm: float) -> AsyncIterator[Finding]:
     """Drive a resistor of this nominal value both ways, then into a voltage limit."""
     current_A = min(WANTED_V / ohm, MOST_A, channel.ratings.max_current_A)
     try:
-        await channel.apply(Setpoint("rest"), _guard(current_A, ohm))
+        await channel.apply(Setpoint("rest"), _guard(channel, current_A, ohm))
         rest = await channel.read()
         if abs(rest.voltage_V) > DEAD_V or rest.regulating == "voltage":
             text = f"{rest.voltage_V:.4g} V at rest: this is no resistor, nothing was driven"
@@ -85,13 +85,15 @@ async def _looked(channel: Channel, full_A: float, ohm: float) -> Finding | None
     return Finding("dummy", "bad", f"{text} resistor")
 
 
-def _guard(current_A: float, ohm: float) -> Guard:
+def _guard(channel: Channel, current_A: float, ohm: float) -> Guard:
+    ratings = channel.ratings
     most_V = 2 * abs(current_A) * ohm
-    return Guard(-most_V, most_V, 2 * abs(current_A))
+    low_V, high_V = max(-most_V, ratings.low_V), min(most_V, ratings.high_V)
+    return Guard(low_V, high_V, min(2 * abs(current_A), ratings.max_current_A))
 
 
 async def _driven(channel: Channel, current_A: float, ohm: float) -> Reading:
-    guard = _guard(current_A, ohm)
+    guard = _guard(channel, current_A, ohm)
     setpoint = Setpoint("current", current_A)
     if "current" not in channel.ratings.modes:
         setpoint = Setpoint("voltage", guard.max_current_A, current_A * ohm)
@@ -114,7 +116,8 @@ def _judged(channel: Channel, word: str, reading: Reading, driven_A: float, ohm:
 
 
 async def _limited(channel: Channel, current_A: float, ohm: float) -> Finding:
-    """With half the voltage that the current needs as the limit, the voltage must stop there."""
+    """With half the voltage that the current needs as the limit, the voltage must stop there, or
+    the instrument switch off."""
     edge_V = 0.5 * current_A * ohm
     await channel.apply(Setpoint("current", current_A), Guard(-edge_V, edge_V, current_A))
     reading = await channel.read()
@@ -122,6 +125,8 @@ async def _limited(channel: Channel, current_A: float, ohm: float) -> Finding:
     beyond_V = reading.voltage_V - edge_V
     doubt_V = 2 * (volt.gain * edge_V + volt.offset) + TOLERANCE * edge_V
     text = f"{reading.voltage_V:.4f} V where {edge_V:.4f} V was the limit"
+    if reading.ended:
+        return Finding("limit", "good", f"{text}: switched off by the instrument")
     return Finding("limit", "bad" if abs(beyond_V) > doubt_V else "good", text)
 
 

@@ -67,6 +67,11 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._database = _open(folder)
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        missing = schema.READABLE[version]
+        self._reading_columns = tuple(
+            f"NULL AS {name}" if name in missing else name for name in schema.READING_COLUMNS
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +97,7 @@ class Reader:
 
     def readings(self, after_seq: int = 0, limit: int | None = None) -> Iterator[RecordedRow]:
         """Readings in order, those after the given number, in chunks of short transactions."""
-        for values in self._chunks("readings", schema.READING_COLUMNS, after_seq, limit):
+        for values in self._chunks("readings", self._reading_columns, after_seq, limit):
             yield RecordedRow._make(values)
 
     def events(self, after_seq: int = 0, limit: int | None = None) -> Iterator[RecordedEvent]:
@@ -191,7 +196,7 @@ def _open(folder: Path) -> sqlite3.Connection:
             if path.with_name(path.name + "-wal").exists():
                 break
             continue
-        if version != schema.VERSION:
+        if version not in schema.READABLE:
             database.close()
             raise JournalError(f"the journal in {folder} is of version {version}")
         return database

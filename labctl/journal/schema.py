@@ -1,6 +1,7 @@
 """The journal's tables, and how rows and events become tuples."""
 
 import dataclasses
+from collections.abc import Mapping
 from operator import attrgetter
 
 from labctl_protocols.decisions import Row
@@ -8,6 +9,8 @@ from labctl_protocols.decisions import Row
 FILE = "journal.sqlite"
 VERSION = 3
 """Stands in SQLite's `user_version`; a journal of another version is refused, never guessed."""
+READABLE: Mapping[int, frozenset[str]] = {2: frozenset({"temperature_K"}), VERSION: frozenset()}
+"""Versions that can be read, with the columns of readings that they have not."""
 
 MIGHT_BE_NULL = frozenset({"set_current_A", "set_voltage_V", "temperature_K"})
 SQL_TYPES: dict[object, str] = {

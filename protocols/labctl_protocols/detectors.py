@@ -56,5 +56,10 @@ DETECTORS: dict[str, Detector] = {
     "inventory_exhausted": Detector(
         "flag", "the metal that can still be cycled has run out", "inventory exhausted"
     ),
+    "overshoot": Detector(
+        "flag",
+        "an instrument that switches off by itself at the cut-off has done so beyond a limit",
+        "overshot a limit",
+    ),
     "not_stripped": Detector("flag", "a strip ended before its cut-off", "not stripped to cut-off"),
 }

@@ -130,6 +130,13 @@ FACTS = {
         band_V=16e-3,
     ),
 }
+SCRIPTED = {
+    "emstat4": ("EmStat4 HR", b"es4_hr"),
+    "emstat-pico": ("EmStat Pico", b"espico"),
+    "nexus": ("Nexus", b"nexus1"),
+}
+"""Those that execute a step by themselves: the simulated model, and how it names itself. Their
+contract is `test_scripted_drivers`."""
 SIMULATED = {found.name for found in entry_points(group="labctl.simulators")}
 ALL = sorted(FACTS.keys() & SIMULATED)
 """Those whose instrument is simulated; that all are is a test of its own."""

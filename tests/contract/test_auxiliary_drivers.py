@@ -46,7 +46,7 @@ class Kind:
 # a 34970A's simulator does not know SENS:TEMP:TRAN:TC:CHEC, for the reference does not name it
 KINDS = {
     "daq6510": Kind((101, 104, 110), b"TRAC:DATA?", 0.005),
-    "keysight-34970a": Kind((101, 104, 110), b"READ?", 0.005, {"open_detection": False}),
+    "keysight-34970a": Kind((101, 104, 110), b"READ?", 0.005, {}),
     "espec": Kind((1,), b"TEMP?", 0.051),
 }
 AUXILIARIES = sorted(

@@ -98,7 +98,7 @@ def is_true(setpoint, reading):
     )
 
 
-EVERY = {"keithley-2400": 1, "keithley-2450": 1}
+EVERY = {"keithley-2400": 3, "keithley-2450": 1}
 SOME = 9
 """The steps are the same for all source-measure units: others are tried at every ninth reply."""
 

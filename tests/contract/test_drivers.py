@@ -13,7 +13,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 import pytest
-from drivers_under_test import ALL, DRIVERS, FACTS, SIMULATED, Facts
+from drivers_under_test import ALL, DRIVERS, FACTS, SCRIPTED, SIMULATED, Facts
 from helpers.broken_wire import Replies, Wire, sound
 
 from labctl_drivers.channel import Channel
@@ -151,7 +151,8 @@ def test_every_driver_is_under_test() -> None:
     installed = {
         each.name for each in found if getattr(each.load(), "PORT", "channel") == "channel"
     }
-    assert installed <= set(FACTS)
+    assert installed <= FACTS.keys() | SCRIPTED.keys()
+    assert SCRIPTED.keys() <= installed & SIMULATED
     # the tutorial's is a distribution of its own
     assert set(FACTS) - installed <= {"rodeostat"}
     assert set(FACTS) <= SIMULATED

@@ -58,6 +58,8 @@ SECTIONS: dict[str, list[Row]] = {
         Row("function", 'SENS:FUNC "TEMP",(@101)\nSENS:FUNC? (@101)', '"TEMP"'),
         Row("transducer", "TEMP:TRAN:TYPE THER,(@101)\nTEMP:TRAN:TYPE? (@101)", "THER", CONF),
         Row("couple", "TEMP:TRAN:TC:TYPE T,(@101)\nTEMP:TRAN:TC:TYPE? (@101)", "T", CONF),
+        Row("check for an open one", "TEMP:TRAN:TC:CHEC ON,(@101)\nTEMP:TRAN:TC:CHEC? (@101)", "1",
+            CONF),
         Row("reference junction", "TEMP:TRAN:TC:RJUN:TYPE FIX,(@101)\n"
             "TEMP:TRAN:TC:RJUN:TYPE? (@101)", "FIX", CONF),
         Row("its temperature", "TEMP:TRAN:TC:RJUN 25,(@101)\nTEMP:TRAN:TC:RJUN? (@101)",

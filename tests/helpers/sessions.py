@@ -14,8 +14,8 @@ from labctl.capture.recording import recording
 from labctl.capture.text import head_of, writing_to
 from labctl_drivers.errors import InstrumentError
 from labctl_drivers.link import Link, MemoryTransport
-from labctl_drivers.vocabulary import Excitation, Guard, Setpoint
-from labctl_simulators.cells import thevenin
+from labctl_drivers.vocabulary import Excitation, Guard, Setpoint, SweepShape
+from labctl_simulators.cells import resistor, thevenin
 from labctl_simulators.clock import VirtualLoop, run_in
 from labctl_simulators.ports import CellSize
 from labctl_simulators.terminals import Terminals
@@ -34,6 +34,18 @@ SETPOINTS = (
 )
 """The last but one is more than the guard allows."""
 SPECTRUM = Excitation(1e3, 10.0, 3, amplitude_V=5e-3, about_V=3.3)
+UNDER_2_V = {"emstat-pico"}
+"""Their cell is a resistor; they are shown these instead."""
+LOW_GUARD = Guard(-0.5, 1.5, 3e-3)
+LOW_SETPOINTS = (
+    Setpoint("rest"),
+    Setpoint("voltage", 2e-3, 0.05),
+    Setpoint("voltage", 2e-3, -0.1),
+    Setpoint("sweep", 2e-3, sweep=SweepShape(0.0, (0.05, -0.05, 0.0), 0.02, 0.01)),
+    Setpoint("voltage", 2e-3, 1.9),
+    Setpoint("rest"),
+)
+LOW_SPECTRUM = Excitation(1e3, 10.0, 3, amplitude_V=5e-3, about_V=0.0)
 
 
 def drivers() -> list[str]:
@@ -46,25 +58,29 @@ async def record(driver: str, path: Path) -> None:
     """One session: set-points that it can and one that it must refuse, a spectrum, off."""
     (make,) = entry_points(group="labctl.drivers", name=driver)
     (simulate,) = entry_points(group="labctl.simulators", name=driver)
-    cell = thevenin(CellSize(kind="full", capacity_Ah=3e-3), {}, 0)
+    is_low = driver in UNDER_2_V
+    size = CellSize(kind="full", capacity_Ah=3e-3)
+    cell = resistor(size, {"ohm": 100.0}, 0) if is_low else thevenin(size, {}, 0)
+    guard = LOW_GUARD if is_low else GUARD
     firmware: Any = simulate.load()(Terminals(cell), seed=1)
     note = writing_to(path, head_of(driver, {"channel": 1}))
     link = Link(MemoryTransport(firmware), transcript=note)
     channel: Any = recording(make.load()(link, channel=1), note)
     await channel.open()
-    for setpoint in SETPOINTS:
+    for setpoint in LOW_SETPOINTS if is_low else SETPOINTS:
         if setpoint.mode not in channel.ratings.modes:
             continue
         try:
-            await channel.apply(setpoint, GUARD)
+            await channel.apply(setpoint, guard)
         except InstrumentError:
             continue
         for _ in range(3):
-            await channel.read()
+            if (await channel.read()).ended:
+                break
             await asyncio.sleep(2.0)
         await channel.limits_read_back()
     if "impedance" in channel.ratings.abilities:
-        async for _ in channel.impedance(SPECTRUM, GUARD):
+        async for _ in channel.impedance(LOW_SPECTRUM if is_low else SPECTRUM, guard):
             pass
     await channel.safe()
     await channel.close()

@@ -46,6 +46,9 @@ def integrate(engine: Engine, reading: Reading) -> None:
             passed = abs(passed)
     output.now = Sample(reading.time_s, reading.voltage_V, reading.current_A, passed)
     output.unrecorded = reading
+    if reading.ended:
+        # however long ago that was, and however late the next set-point comes
+        output.driven = False
     _keep_trail(engine, reading)
 
 

@@ -233,7 +233,10 @@ class Engine:
             return self._answer(None)
         view, errors = self.view(step), judge.errors_of(reading, self.ratings)
         tripped = judge.limit_tripped(reading, view.limits, step, errors)
-        if tripped is not None:
+        if tripped is not None and judge.cut_off(reading, step, view.until, tripped):
+            text = f"{tripped['text']} before the instrument switched off"
+            watch.tell(self, "overshoot", text)
+        elif tripped is not None:
             self._record(reading, force=True)
             ending.at_limit(self, step, reading, tripped)
             return self._answer(None)
@@ -252,7 +255,7 @@ class Engine:
         )
         over = judge.step_over(reading, step, view.until, progress, self.names, errors)
         if over is None and reading.ended:
-            over = judge.ended_by_itself(view.until, progress)
+            over = judge.ended_by_itself(step, view.until, progress)
             if over is None:
                 ending.ended_early(self, step, reading)
                 return self._answer(None)

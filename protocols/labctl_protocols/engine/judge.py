@@ -1,6 +1,6 @@
 """What a reading means: within limits, still the right cell, step over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -131,7 +131,7 @@ def step_over(
     return Over(crossing, crossing.end.text, confirm=starved(reading, expected_A))
 
 
-def ended_by_itself(until: Sequence[End], progress: Progress) -> Over | None:
+def ended_by_itself(step: StepState, until: Sequence[End], progress: Progress) -> Over | None:
     """The end that an instrument which executes the step by itself has reached; None when it has
     ended before any.
     """
@@ -140,9 +140,29 @@ def ended_by_itself(until: Sequence[End], progress: Progress) -> Over | None:
         "charge": progress.now.charge_As,
     }
     for index, (end, target) in enumerate(zip(until, progress.targets, strict=True)):
-        if target is not None and passed.get(end.kind, 0.0) >= NEARLY * target > 0:
+        if target is None:
+            continue
+        if passed.get(end.kind, 0.0) >= NEARLY * target > 0:
             return Over(Crossing(index, end, 1.0), f"{end.text}, counted by the instrument")
+        beyond_V = step.sign * (progress.now.voltage_V - target)
+        if end.kind == "voltage" and step.sign and beyond_V >= 0:
+            # an instrument that cuts off there cannot wait for how long it stays so
+            return Over(Crossing(index, end, 1.0), f"{end.text}, cut off by the instrument")
     return None
+
+
+def cut_off(
+    reading: Reading, step: StepState, until: Sequence[End], tripped: Mapping[str, str | float]
+) -> bool:
+    """Whether the instrument has ended the step by itself at a voltage at which it was to end: how
+    far the cell went beyond that, over a limit too, is its overshoot, and over.
+    """
+    return (reading.ended and tripped["quantity"] == "voltage") and any(
+        end.kind == "voltage"
+        and target is not None
+        and step.sign * (reading.voltage_V - target) >= 0
+        for end, target in zip(until, step.targets, strict=True)
+    )
 
 
 def starved(reading: Reading, expected_A: float | None) -> bool:

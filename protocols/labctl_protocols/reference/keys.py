@@ -61,7 +61,7 @@ PROTOCOL: Keys = {
     "reference": Key(LABEL, "The group whose first discharge is 100 % of `retention`."),
     "detectors": Key(DETECTOR_POLICIES, "What detectors do in this run, where not by default."),
     "allow_unguarded": Key(
-        one_of(("true",)),
+        Takes("`true`", {"enum": [True, "true"]}),
         "Steps in which nothing holds the cell's limits if the PC dies: you answer for them.",
     ),
     "steps": Key(STEPS, "What is done, in order.", required=True),

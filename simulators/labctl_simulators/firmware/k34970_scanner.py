@@ -55,7 +55,10 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class Setup:
-    """What a channel measures, as `*RST` leaves it."""
+    """What a channel measures, as `*RST` leaves it.
+
+    `check` is the check for an open thermocouple; here an open one reads overload without it, too.
+    """
 
     function: str = "VOLT"
     transducer: str = "TC"
@@ -65,6 +68,7 @@ class Setup:
     reference_ohm: float = 100.0
     junction: str = "INT"
     junction_degC: float = 0.0
+    check: bool = False
     unit: str = "C"
     nplc: float = 1.0
     delay_s: float = 0.0

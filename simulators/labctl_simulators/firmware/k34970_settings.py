@@ -189,6 +189,7 @@ SETTING_COMMANDS: "list[Command[Any]]" = [
     ),
     setting(f"{T}:TYPE", "transducer", _word(*TRANSDUCERS), str),
     setting(f"{T}:TCouple:TYPE", "couple", _couple, str),
+    setting(f"{T}:TCouple:CHECk", "check", boolean, flag),
     setting(f"{T}:TCouple:RJUNction:TYPE", "junction", _word("INTernal", "FIXed"), str),
     setting(
         f"{T}:TCouple:RJUNction[:FIXed]", "junction_degC", lambda a: number(a, -20.0, 80.0), real

@@ -11,6 +11,7 @@ from helpers.cli import labctl
 from labctl.bench import scanning
 from labctl.bench.scanning import Address
 from labctl_simulators.cells import open_circuit
+from labctl_simulators.firmware.emstat import EmStat4
 from labctl_simulators.firmware.keithley_2400 import Keithley2400
 from labctl_simulators.firmware.keithley_2450 import Keithley2450
 from labctl_simulators.ports import CellSize
@@ -32,6 +33,10 @@ class Heard:
 
     def advance(self, now: float) -> None:
         self.firmware.advance(now)
+
+    @property
+    def wake_at(self) -> float | None:
+        return getattr(self.firmware, "wake_at", None)
 
 
 def twin(make: Any) -> Heard:
@@ -55,6 +60,17 @@ async def test_who_answers_on_a_serial_port_is_told() -> None:
         (found,) = await scanning.identify_all([Address(resource)])
     assert found.drivers == ("keithley-2400",)
     assert firmware.lines == [b"*IDN?"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+async def test_an_instrument_without_idn_is_asked_what_its_driver_knows() -> None:
+    firmware = twin(EmStat4)
+    async with serve_pty(firmware) as resource:
+        (found,) = await scanning.identify_all([Address(resource)])
+    assert found.identity is not None
+    assert found.identity.maker == "PalmSens"
+    assert found.drivers == ("emstat4",)
+    assert b"".join(firmware.lines).replace(b"*IDN?", b"").strip(b"t") == b""
 
 
 async def test_who_does_not_answer_is_told_too_and_holds_nobody_up(

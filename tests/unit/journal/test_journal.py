@@ -197,3 +197,14 @@ def test_row_and_recorded_row_are_one_shape() -> None:
         journal.RecordedRow._fields
     )
     assert schema.READING_COLUMNS == journal.RecordedRow._fields
+
+
+def test_a_journal_from_before_temperatures_is_read_as_it_is(tmp_path: Path) -> None:
+    folder = journals.finished(tmp_path / "run", cycles=1, per_step=5)
+    before = list(journal.readings(folder))
+    database = sqlite3.connect(folder / "journal.sqlite")
+    database.execute("ALTER TABLE readings DROP COLUMN temperature_K")
+    database.execute("PRAGMA user_version = 2")
+    database.commit()
+    database.close()
+    assert list(journal.readings(folder)) == [row._replace(temperature_K=None) for row in before]

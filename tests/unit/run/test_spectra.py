@@ -251,3 +251,70 @@ async def test_what_the_instrument_ends_by_itself_is_an_end_only_if_one_was_reac
     assert ended.outcome == outcome, ended
     if outcome == "fault":
         assert "before any of its ends" in ended.reason
+
+
+class Slow(Potentiostat):
+    """Takes its time for the next set-point."""
+
+    async def apply(self, setpoint: Any, guard: Any) -> Changed:
+        if self.on:
+            await asyncio.sleep(20.0)
+        return await super().apply(setpoint, guard)
+
+
+async def test_nothing_is_counted_after_the_instrument_has_switched_off_by_itself() -> None:
+    ran = Ran("  - charge: 0.5 mA until 1 min\n  - rest: 1 s\n", Slow(ends_s=59.5))
+    assert (await ran.run()).outcome == "completed"
+    charged = ran.data("step_ended")[0]
+    assert charged["ended"] == "time"
+    assert charged["capacity_Ah"] == pytest.approx(0.5e-3 * 60.0 / 3600, rel=0.01)
+
+
+class Rising(Potentiostat):
+    """A cell whose voltage is 0.2 V higher while it is driven."""
+
+    async def read(self) -> Reading:
+        reading = await super().read()
+        return replace(reading, voltage_V=0.5 if self.on else 0.3)
+
+
+@pytest.mark.parametrize(("target", "outcome"), [("0.4 V", "completed"), ("0.6 V", "fault")])
+async def test_a_cut_off_of_the_instrument_is_an_end_that_is_not_waited_for(
+    target: str, outcome: str
+) -> None:
+    ran = Ran(f"  - charge: 0.5 mA until {target} for 5 min or 1 h\n", Rising(ends_s=10.0))
+    assert (await ran.run()).outcome == outcome
+    if outcome == "completed":
+        (step,) = ran.data("step_ended")
+        assert step["ended"] == "voltage"
+        assert step["reason"].endswith("cut off by the instrument")
+
+
+class Overshooting(Potentiostat):
+    """Passes its cut-off by far before it has switched off, if it does."""
+
+    async def read(self) -> Reading:
+        reading = await super().read()
+        goes_on = self.on and self.ends_s > 1e3
+        return replace(reading, voltage_V=1.7 if reading.ended or goes_on else 0.5)
+
+
+@pytest.mark.parametrize(
+    ("target", "ends_s", "outcome"),
+    [("1 V", 10.0, "completed"), ("1 V", 1e4, "limit"), ("1 h", 10.0, "limit")],
+)
+async def test_an_overshoot_of_the_instruments_own_cut_off_is_flagged_and_no_limit(
+    target: str, ends_s: float, outcome: str
+) -> None:
+    ran = Ran(f"  - charge: 0.5 mA until {target} or 2 h\n", Overshooting(ends_s=ends_s))
+    assert (await ran.run()).outcome == outcome
+    flagged = [data["name"] for data in ran.data("detector")]
+    assert flagged == (["overshoot"] if outcome == "completed" else [])
+
+
+async def test_an_overshoot_ends_the_run_where_the_protocol_wants_that() -> None:
+    steps = "  - charge: 0.5 mA until 1 V or 2 h\n    detectors: {overshoot: stop}\n"
+    ran = Ran(steps, Overshooting(ends_s=10.0))
+    ended = await ran.run()
+    assert ended.outcome == "detector"
+    assert "before the instrument switched off" in ended.reason

@@ -1,0 +1,247 @@
+"""The readings of a running script, listened to by a task of its own.
+
+It listens whether or not anybody reads: an instrument whose host does not take what it says is
+held up by flow control, and checks no cut-off meanwhile.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+
+from labctl_drivers.emstat.scripts import OFF, Program
+from labctl_drivers.errors import (
+    BadReply,
+    InstrumentError,
+    InvalidReading,
+    LinkTimeout,
+    OutputLost,
+)
+from labctl_drivers.methodscript.output import (
+    OVERLOAD,
+    Refusal,
+    Variable,
+    broken_off,
+    package,
+    technique,
+)
+from labctl_drivers.methodscript.session import Session
+from labctl_drivers.vocabulary import Reading, Regulation
+
+LATE_S = 1.0
+"""A package older than that when it comes is no reading."""
+EARLY_S = 0.05
+DRIFT = 2e-4
+"""By how much the instrument's clock may go wrong, and more than any does."""
+BEYOND = 1.1
+"""No value goes so far beyond what the script allows; a digit changed on the wire, perhaps."""
+BEYOND_RANGE = 2.5
+ZERO = 0.01
+LISTEN_S = 60.0
+_REGULATING: Mapping[str, Regulation] = {
+    "current": "current",
+    "rest": "current",
+    "voltage": "voltage",
+    "sweep": "voltage",
+}
+_QUIET = (b"*", b"L", b"+", b"C", b"-", b"T", b"Y")
+"""Markers that say nothing about the cell."""
+
+
+class Clock:
+    """Turns the script's time into the event loop's.
+
+    No package comes before it was measured, so the least delay seen is the truest; how far the
+    two clocks may have drifted apart since is allowed for.
+    """
+
+    def __init__(self, began_s: float, error_s: float) -> None:
+        self._offset_s = began_s
+        self.error_s = error_s
+        self._last_s = 0.0
+
+    def when(self, script_s: float, arrived_s: float, late_s: float = LATE_S) -> float:
+        """The loop's time of a package's. Raises InvalidReading unless it is of now."""
+        if not script_s > self._last_s:
+            raise InvalidReading(f"no later than the package before: {script_s:g} s")
+        drift_s = DRIFT * (script_s - self._last_s)
+        delay_s = arrived_s - (self._offset_s + script_s)
+        if not -(self.error_s + EARLY_S + drift_s) <= delay_s <= late_s + drift_s:
+            raise InvalidReading(f"measured {delay_s:.3f} s before it came")
+        self._last_s = script_s
+        self._offset_s = min(self._offset_s + drift_s, arrived_s - script_s)
+        return self._offset_s + script_s
+
+
+class Stream:
+    """A running script's readings: the newest, and the last of each technique, never lost."""
+
+    def __init__(
+        self,
+        session: Session,
+        program: Program,
+        loop: str,
+        clock: Clock,
+        ranges: Mapping[int, float],
+        range_V: float,
+    ) -> None:
+        self._session = session
+        self._program = program
+        self._clock = clock
+        self._ranges = ranges
+        self._range_V = range_V
+        self._loop = loop
+        self._due: deque[Reading] = deque()
+        self._newest: Reading | None = None
+        self._given: Reading | None = None
+        self._bad: InvalidReading | None = None
+        self._over: Exception | None = None
+        self._ended = False
+        self._changed = asyncio.Event()
+        self._task = asyncio.create_task(self._listen(), name="script listener")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the script has ended, or nobody knows any more what it does."""
+        return self._ended or self._over is not None
+
+    async def close(self) -> None:
+        """Stop listening. The script goes on."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def read(self, deadline_s: float) -> Reading:
+        """The newest reading that was not given yet; waits for one until then.
+
+        Raises InvalidReading once for what was none, LinkTimeout, OutputLost once the script is
+        over, and the link's errors.
+        """
+        while True:
+            if self._bad is not None:
+                bad, self._bad = self._bad, None
+                raise bad
+            reading = self._next()
+            if reading is not None:
+                self._given = reading
+                return reading
+            if self._over is not None:
+                raise self._over
+            self._changed.clear()
+            try:
+                async with asyncio.timeout_at(deadline_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                raise LinkTimeout("no package came in time") from None
+
+    def _next(self) -> Reading | None:
+        if self._due:
+            return self._due.popleft()
+        reading, self._newest = self._newest, None
+        return reading
+
+    async def _listen(self) -> None:
+        try:
+            while not self.is_over:
+                with contextlib.suppress(LinkTimeout):
+                    answer = await self._session.line(LISTEN_S)
+                    await self._take(answer.data, answer.received_s)
+        except InstrumentError as error:
+            self._over = error
+        finally:
+            self._changed.set()
+
+    async def _take(self, line: bytes, arrived_s: float) -> None:
+        refused = broken_off(line)
+        if refused is not None:
+            await self._broke_off(refused)
+        elif not line:
+            self._end()
+        elif not line.startswith(_QUIET):
+            try:
+                self._hear(line, arrived_s)
+            except (InvalidReading, BadReply) as error:
+                self._bad = InvalidReading(str(error))
+        self._changed.set()
+
+    def _hear(self, line: bytes, arrived_s: float) -> None:
+        if line[:1] == b"M":
+            loop = technique(line)
+            if loop != self._loop:
+                self._keep_last()
+            self._loop = loop
+        else:
+            self._newest = self._reading(package(line), arrived_s)
+
+    def _keep_last(self) -> None:
+        if self._newest is not None:
+            self._due.append(self._newest)
+            self._newest = None
+
+    def _end(self) -> None:
+        """The instrument has switched off by itself: the last reading says so, if it has not."""
+        self._ended = self._session.is_idle = True
+        self._keep_last()
+        self._over = OutputLost("the script has ended: nothing drives the cell any more")
+        if self._due:
+            self._due.append(replace(self._due.pop(), ended=True))
+        elif self._given is not None and not self._given.ended:
+            self._due.append(replace(self._given, ended=True))
+
+    async def _broke_off(self, refused: Refusal) -> None:
+        """An error ends a script without its `on_finished:`, so that the cell is still on."""
+        text = f"the script broke off: {refused.code:04X} {refused.text}"
+        await self._session.run(OFF)
+        self._over = OutputLost(f"{text}; the cell was switched off")
+
+    def _reading(self, found: tuple[Variable, ...], arrived_s: float) -> Reading:
+        status = checked(found, self._program, may_clip=self._loop == "current")
+        time, voltage, *others = found
+        if abs(voltage.value) > BEYOND * self._range_V:
+            raise InvalidReading(f"{voltage.value:g} V is more than there can be")
+        current = others[0] if others else Variable("ba", 0.0)
+        is_last = self._loop == self._program.last and others[1].value != 0.0
+        range_A = self._range_of(current)
+        return Reading(
+            time_s=self._clock.when(time.value, arrived_s),
+            voltage_V=voltage.value,
+            current_A=current.value,
+            regulating=_REGULATING.get(self._loop, "unknown"),
+            time_error_s=self._clock.error_s,
+            current_range_A=range_A,
+            voltage_range_V=self._range_V,
+            status=status,
+            ended=is_last,
+        )
+
+    def _range_of(self, current: Variable) -> float:
+        """The range that a current was measured on. Raises InvalidReading if it cannot be there."""
+        range_A = self._program.range_A
+        if current.range_index is not None:
+            if current.range_index not in self._ranges:
+                raise InvalidReading(f"no measuring range {current.range_index}")
+            range_A = self._ranges[current.range_index]
+        most_A = BEYOND * self._program.most_A + ZERO * range_A
+        if abs(current.value) > min(most_A, BEYOND_RANGE * range_A):
+            raise InvalidReading(f"{current.value:g} A is more than there can be")
+        return range_A
+
+
+def checked(found: tuple[Variable, ...], program: Program, may_clip: bool = False) -> int:
+    """The status bits of a package of the types that were asked for, in their order.
+
+    Raises InvalidReading; also for an overload, whose values are where the converter ended. With
+    `may_clip` not for one of the voltage: a cell that has run past its cut-off shows it so.
+    """
+    types = [variable.type for variable in found]
+    if len(found) != len(program.packed) or any(
+        each not in allowed for each, allowed in zip(types, program.packed, strict=True)
+    ):
+        raise InvalidReading(f"not the values that were asked for: {' '.join(types)}")
+    status = 0
+    for variable in found:
+        status |= variable.status
+    measured = (each for n, each in enumerate(found) if not (may_clip and n == 1))
+    if any(each.status & OVERLOAD for each in measured):
+        raise InvalidReading("the instrument is overloaded")
+    return status

@@ -132,6 +132,36 @@ async def test_a_spectrum_that_would_leave_the_limits_is_not_begun(
     assert not [each for each in channel.done if hasattr(each, "about_V")]
 
 
+class Poor(Potentiostat):
+    """The same with five times the impedance."""
+
+    async def impedance(self, excitation: Any, guard: Any) -> Any:
+        async for point in super().impedance(excitation, guard):
+            yield replace(point, real_ohm=5 * point.real_ohm, imaginary_ohm=5 * point.imaginary_ohm)
+
+
+@pytest.mark.parametrize(
+    ("make", "amplitude", "points", "words"),
+    [
+        # 5 mA at the 50 ohm, 90 ohm and 400 ohm of 100 Hz, 10 Hz and 1 Hz, about 0.3 V
+        (Poor, "5 mA", 3, "outside the limits"),
+        # 100 mV at 10 ohm are 10 mA
+        (Potentiostat, "100 mV", 1, "more than the limit 0.005 A"),
+    ],
+)
+async def test_a_spectrum_that_is_seen_to_leave_the_limits_ends_the_run(
+    make: type[Potentiostat], amplitude: str, points: int, words: str
+) -> None:
+    channel = make()
+    ran = Ran(EIS.replace("5 mV", amplitude), channel)
+    ended = await ran.run()
+    assert ended.outcome == "limit", ended
+    assert words in ended.reason
+    assert len(ran.data("impedance")) == points
+    assert "safe" in channel.done
+    assert not channel.on
+
+
 async def test_a_stop_breaks_a_spectrum_off_and_the_output_goes_off() -> None:
     channel = Potentiostat()
     ran = Ran(EIS, channel)

@@ -36,6 +36,8 @@ _READING = re.compile(rb"\t".join([_NUMBER, _NUMBER, _NUMBER, rb"(true|false)", 
 _LETTERS: dict[Function, Literal["v", "i"]] = {"VOLT": "v", "CURR": "i"}
 _FUNCTIONS: dict[float, Function] = {0.0: "CURR", 1.0: "VOLT"}
 _OUTPUTS = {0.0: False, 1.0: True, 2.0: False}
+NUMBERS = 100_000_000
+"""So many lines are told apart: more digits than are printed would be rounded."""
 _HIGH_Z, _REMOTE = 2.0, 1.0
 _RANGE_MATCH = 0.02
 _HARMLESS = {"v": 1.0, "i": 1e-6}
@@ -62,8 +64,8 @@ class _Tsp:
         self.HIGH_IMPEDANCE = f"{smu}.source.offmode={smu}.OUTPUT_HIGH_Z"
 
     def echo(self, number: int) -> int:
-        """What the answer to line `number` of this channel bears, and no other answer does."""
-        return 10 * number + self._channel
+        """What the answer to line `number` of this channel bears, and none near it does."""
+        return 10 * (number % NUMBERS) + self._channel
 
     def ask(self, queries: Sequence[str]) -> str:
         """One message for several queries."""

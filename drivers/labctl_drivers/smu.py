@@ -113,10 +113,11 @@ class SourceMeasureUnit:
             output_was_on = await self._output_is_on()
             self._program = self._seen_V = self._last = None
             self._configured = False
+            errors = await self._empty_queue()
             await self._write(self._dialect.CLEAR)
             if not output_was_on:
                 await self._configure()
-        return Opened(identity, output_was_on)
+        return Opened(identity, output_was_on, tuple(f"{e.code}, {e.text}" for e in errors))
 
     async def apply(self, setpoint: Setpoint, guard: Guard) -> Changed:
         """Drive the cell so from the returned time on.
@@ -315,8 +316,11 @@ class SourceMeasureUnit:
     def _reading(self, answer: Answer, program: Program) -> Reading:
         measured = self._dialect.measured(answer.data, program, self._number)
         last, self._last = self._last, (measured.device_s, answer.data)
-        if last is not None and (measured.device_s < last[0] or self._last == last):
-            # a late reply; or the instrument's clock began anew, and the next reading is later
+        again = answer.data == self._link.last_reading
+        self._link.last_reading = answer.data
+        if again or (last is not None and (measured.device_s < last[0] or self._last == last)):
+            # a late reply, perhaps another channel's; or the instrument's clock began anew, and the
+            # next reading is later
             raise InvalidReading(f"no later than the reading before: {answer.data!r}")
         voltage, current = program.voltage.full_scale, program.current.full_scale
         if (
@@ -364,16 +368,21 @@ class SourceMeasureUnit:
 
     async def _check_queue(self, after: str) -> None:
         """Empty the error queue. Raises InstrumentRefused with the first error in it."""
+        errors = await self._empty_queue()
+        if errors:
+            raise InstrumentRefused(errors[0].code, errors[0].text, after)
+
+    async def _empty_queue(self) -> list[scpi.QueueEntry]:
+        """The errors that stood in the queue; what it tells beside errors is left out."""
         query = self._dialect.ask([self._dialect.ERROR]).encode()
-        first: scpi.QueueEntry | None = None
+        errors: list[scpi.QueueEntry] = []
         for _ in range(QUEUE_DEPTH):
             entry = self._dialect.queue_entry(await self._link.query(query, TIMEOUT_S))
             if entry.code == 0:
                 break
-            if first is None and entry.is_error:
-                first = entry
-        if first is not None:
-            raise InstrumentRefused(first.code, first.text, after)
+            if entry.is_error:
+                errors.append(entry)
+        return errors
 
 
 def _between(sent_s: float, received_s: float) -> Changed:

@@ -12,6 +12,9 @@ Regulation = Literal["current", "voltage", "unknown"]
 Bounded = Literal["voltage", "current", "charge", "time"]
 Ability = Literal["impedance"]
 
+Unguarded = Mode | Literal["galvanostatic spectrum"]
+"""What an instrument may be unable to hold safe by itself."""
+
 DRIVEN: frozenset[Mode] = frozenset({"rest", "current", "voltage"})
 """What any source-measure unit does."""
 
@@ -147,7 +150,7 @@ class Ratings:
     reading_time_s: float
     abilities: frozenset[Ability] = frozenset()
     modes: frozenset[Mode] = DRIVEN
-    unguarded: frozenset[Mode] = frozenset()
+    unguarded: frozenset[Unguarded] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

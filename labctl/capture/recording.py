@@ -30,7 +30,7 @@ class Recording:
     def __init__(self, channel: Channel, note: Note) -> None:
         self.MATURITY: Maturity = channel.MATURITY
         self._channel = channel
-        self._note = note
+        self._note: Note | None = note
 
     @property
     def ratings(self) -> Ratings:
@@ -75,7 +75,13 @@ class Recording:
         return found
 
     def _say(self, sign: str, text: str) -> None:
-        self._note(asyncio.get_running_loop().time(), sign, text.encode("ascii"))
+        if self._note is None:
+            return
+        try:
+            self._note(asyncio.get_running_loop().time(), sign, text.encode("ascii"))
+        except Exception:
+            # a full disk must not keep the output from being switched off
+            self._note = None
 
 
 class RecordingImpedance(Recording):

@@ -55,7 +55,8 @@ def doctor(
     With --dummy the channels hold a resistor instead: it is driven both ways and into a voltage
     limit, which shows polarity, sense leads and limits. A dated record is kept in the data
     folder, and the manifests of later runs on these terminals carry it. Nothing is driven at
-    terminals that show a voltage of their own. The exit code is 4 if anything is bad.
+    terminals that show a voltage of their own, and the full current only after small ones, step by
+    step, have shown the resistor. The exit code is 4 if anything is bad.
 
     For example:
 

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from labctl import journal as journals
@@ -13,7 +14,7 @@ from labctl.auxiliary_twin import auxiliary_twins
 from labctl.bench import BenchError
 from labctl.bench.auxiliaries import auxiliaries_of
 from labctl.bench.opening import make_channel
-from labctl.journal.clock import host_wall, virtual_wall
+from labctl.journal import Journal, StorageFault, Wall, host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
 from labctl.run.amending import Amending, Bind
 from labctl.run.auxiliaries import Beside, opened_beside
@@ -22,7 +23,7 @@ from labctl.run.controlled import Control
 from labctl.run.ending import broker_of, finish
 from labctl.run.hearing import new_engine
 from labctl.run.journalling import journal_writer
-from labctl.run.loop import RunLoop
+from labctl.run.loop import Ended, RunLoop, outcome_of
 from labctl.run.manifest import manifest_of
 from labctl.run.model import ModelWatch
 from labctl.run.poller import Poller
@@ -263,36 +264,81 @@ async def _drive(
 ) -> RunResult:
     loop = asyncio.get_running_loop()
     start_unix, begin_s = time.time(), loop.time()
+    real_time = ready.speed == 1.0 and ready.twin is None
+    wall = host_wall(loop.time, begin_s) if real_time else virtual_wall(start_unix)
+    begin = partial(_begin_journal, request, ready, broker, start_unix, wall)
+    if ready.speed == "max":
+        journal, follower = begin()
+    else:
+        # in a thread, for other runs of the bench may be driving already
+        journal, follower = await loop.run_in_executor(None, begin)
+    try:
+        ended, account, progress, notes = await _heard_to_the_end(
+            request, ready, journal, stops, on_progress, begin_s if real_time else None
+        )
+    except BaseException as error:
+        # nothing was driven, or `RunLoop.run` has switched off already
+        outcome, reason = outcome_of(error)
+        with contextlib.suppress(StorageFault):
+            journal.close(outcome, reason)
+        if follower is not None:
+            await loop.run_in_executor(None, follower.finish)
+        raise
+    # in a thread, for other runs of the bench may still be driving
+    result = await loop.run_in_executor(
+        None, finish, journal, journal.folder.name, ended, account, follower, progress
+    )
+    return replace(result, notes=[*notes, *result.notes])
+
+
+def _begin_journal(
+    request: RunRequest,
+    ready: _Ready,
+    broker: MqttSettings | None,
+    start_unix: float,
+    wall: Wall,
+) -> tuple[Journal, mqtt.Follower | None]:
+    """Make the manifest durable; who follows the journal begins, too."""
     run_id = _free_run_id(request.data, ready.plan.name, start_unix)
-    folder = request.data / run_id
-    ratings = {role: channel.ratings for role, channel in ready.channels.items()}
     manifest = manifest_of(
         request,
         ready.plan,
         ready.opened,
-        ratings,
+        {role: channel.ratings for role, channel in ready.channels.items()},
         run=run_id,
         start_unix=start_unix,
         simulated=ready.simulated,
         safe_within_s=max(safe_within_s(each.ratings) for each in ready.channels.values()),
         beside={name: identity for name, (_, identity) in ready.beside.items()},
     )
-    real_time = ready.speed == 1.0 and ready.twin is None
-    wall = host_wall(loop.time, begin_s) if real_time else virtual_wall(start_unix)
-    engine = new_engine(ready.plan, ratings)
-    journal = journals.create(folder, manifest, wall)
+    journal = journals.create(request.data / run_id, manifest, wall)
     try:
-        follower = None if broker is None else mqtt.start(broker, journal)
+        return journal, None if broker is None else mqtt.start(broker, journal)
     except Exception as error:
         journal.close("error", f"{type(error).__name__}: {error}")
         raise
+
+
+async def _heard_to_the_end(
+    request: RunRequest,
+    ready: _Ready,
+    journal: Journal,
+    stops: Stops,
+    on_progress: OnProgress | None,
+    begin_s: float | None,
+) -> tuple[Ended, Mapping[str, object] | None, ProgressWatch | None, list[str]]:
+    """Drive, with everybody who hears of it; the twin's own account and notes come with the end."""
+    loop = asyncio.get_running_loop()
+    folder = journal.folder
+    ratings = {role: channel.ratings for role, channel in ready.channels.items()}
+    engine = new_engine(ready.plan, ratings)
     listeners = [journal_writer(journal, engine, waits=ready.speed == "max")]
     model = progress = None
     if ready.twin is not None:
         model = ModelWatch(ready.twin.ledger)
         listeners.append(model.hear)
     if on_progress is not None:
-        progress = ProgressWatch(run_id, folder, engine, Teller(on_progress))
+        progress = ProgressWatch(folder.name, folder, engine, Teller(on_progress))
         listeners.append(progress.hear)
 
     def on_answer(answer: Answer) -> None:
@@ -312,13 +358,8 @@ async def _drive(
             listening.enter_context(poller.heard_by(run.hear_beside, names))
             # what is limited must have been seen before anything is driven
             await poller.read()
-        ended = await run.run(begin_s if real_time else None)
-    account = None if model is None else model.result()
-    # in a thread, for other runs of the bench may still be driving
-    result = await loop.run_in_executor(
-        None, finish, journal, run_id, ended, account, follower, progress
-    )
-    return replace(result, notes=[*control.notes, *result.notes])
+        ended = await run.run(begin_s)
+    return ended, None if model is None else model.result(), progress, control.notes
 
 
 def _free_run_id(data: Path, protocol: str, unix_s: float) -> str:

@@ -40,6 +40,9 @@ from labctl_protocols.plan import MAIN
 BAD_READINGS = 3
 """So many replies in a row that are no reading end the run (data_and_reliability.md §5, row 2)."""
 
+BREAK_OFF_S = 5.0
+"""Host seconds that a driver has to stop what it measures, after the output is off."""
+
 OnAnswer = Callable[[Answer], None]
 Word = Literal["continue", "pause", "skip"]
 
@@ -154,9 +157,15 @@ class RunLoop:
 
     async def _make_safe(self, terminal: str | None) -> Safed | Unsafe:
         """Switch one terminal off, or all of them."""
-        self._drop_spectrum()
+        broken_off = self._drop_spectrum()
         named = self._channels if terminal is None else {terminal: self._channels[terminal]}
-        return await make_safe(list(named.values()), self._speed or 1.0)
+        off = await make_safe(list(named.values()), self._speed or 1.0)
+        if broken_off is not None:
+            # what a driver does to stop must not come between what is asked of it next
+            timeout_s = BREAK_OFF_S * (self._speed or 1.0)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([broken_off], timeout=timeout_s)
+        return off
 
     async def _obey(self, command: Command) -> Heard:
         if self._end is not None:
@@ -225,11 +234,15 @@ class RunLoop:
             return Measured(asyncio.get_running_loop().time())
         return found
 
-    def _drop_spectrum(self) -> None:
+    def _drop_spectrum(self) -> "asyncio.Task[None] | None":
         """Break off what is being measured: its driver stops it, and `safe` follows at once."""
-        if self._point is not None:
-            self._point.cancel()
-        self._point = self._spectrum = None
+        spectrum, self._spectrum = self._spectrum, None
+        point, self._point = self._point, None
+        if spectrum is None:
+            return None
+        if point is not None:
+            point.cancel()
+        return asyncio.create_task(_broken_off(spectrum, point), name="spectrum broken off")
 
     async def _next_word(self, until_s: float | None) -> Heard:
         """Wait for the operator with nothing connected.
@@ -349,6 +362,19 @@ class RunLoop:
             # the output is off already: nothing is left but to say how the run ended
             if self._error is None:
                 self._error = error
+
+
+async def _broken_off(
+    spectrum: AsyncGenerator[ImpedancePoint, None],
+    point: "asyncio.Future[ImpedancePoint | None] | None",
+) -> None:
+    if point is not None:
+        await asyncio.wait([point])
+        if not point.cancelled():
+            # it is over, whatever it came to
+            point.exception()
+    with contextlib.suppress(Exception):
+        await spectrum.aclose()
 
 
 def outcome_of(error: BaseException) -> tuple[Outcome, str]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from labctl_drivers.vocabulary import Mode, Ratings
-from labctl_protocols.plan import MAIN, Drive, Hold, Node, Rest, Sweep, Timed
+from labctl_drivers.vocabulary import Ratings, Unguarded
+from labctl_protocols.plan import MAIN, Drive, Hold, Impedance, Node, Rest, Sweep, Timed
 from labctl_protocols.problems import Problems
 
-WORDS: Mapping[Mode, str] = {
+SPECTRUM: Unguarded = "galvanostatic spectrum"
+_GALVANOSTATIC: Unguarded = "current"
+WORDS: Mapping[Unguarded, str] = {
     "rest": "leave the cell at rest and read it",
     "current": "drive a constant current: it is no galvanostat",
     "voltage": "hold a voltage",
     "sweep": "sweep a voltage by itself",
+    "galvanostatic spectrum": "excite the cell with a current: it is no galvanostat",
 }
 
 
@@ -32,7 +35,7 @@ def check_modes(
         if ratings is None:
             continue
         for mode in modes_of(node, ratings):
-            if mode not in ratings.modes:
+            if (_GALVANOSTATIC if mode == SPECTRUM else mode) not in ratings.modes:
                 problems.add(
                     "mode", node.where, f"the instrument on this channel cannot {WORDS[mode]}"
                 )
@@ -49,7 +52,7 @@ def check_modes(
     return list(dict.fromkeys(answered))
 
 
-def modes_of(node: Node, ratings: Ratings) -> Iterator[Mode]:
+def modes_of(node: Node, ratings: Ratings) -> Iterator[Unguarded]:
     """How this instrument would drive the cell in this step."""
     if isinstance(node, Rest):
         yield "rest"
@@ -57,6 +60,9 @@ def modes_of(node: Node, ratings: Ratings) -> Iterator[Mode]:
         yield "voltage"
     elif isinstance(node, Sweep):
         yield "sweep" if "sweep" in ratings.modes else "voltage"
+    elif isinstance(node, Impedance):
+        if node.amplitude_A is not None:
+            yield SPECTRUM
     elif isinstance(node, Drive):
         yield "current"
         if node.then_hold is not None:

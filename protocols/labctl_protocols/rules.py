@@ -56,6 +56,7 @@ RULES = {
     "no-plating": "plate and strip in a cell without collector to plate",
     "no-terminal": "a terminal that the cell or the bench does not have",
     "no-verb": "a step without a verb",
+    "no-way-back": "a sweep of several cycles with one corner",
     "not-constant": "a value that must be known before the run and is not",
     "not-found": "a file or name that is not there",
     "not-measured": "a quantity that nobody measures",

@@ -58,6 +58,10 @@ def _sweep(step: Mapping, verb: Entry, position: int, scope: Scope, ctx: Context
     ends = _extra_ends(mapping.get("until"), inner, ctx)
     if start is None or not corners or rate is None:
         return None
+    if cycles > 1 and len(corners) == 1:
+        hint = f"write the way back too: `to: [{corners[0].text}, {start.text}]`"
+        message = "a second cycle would go nowhere: the sweep is at its only corner"
+        ctx.problems.add("no-way-back", verb.key.where, message, hint)
     text = f"sweep: {start.text} to {', '.join(corner.text for corner in corners)}"
     return Sweep(
         id=number,

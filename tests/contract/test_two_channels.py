@@ -1,6 +1,7 @@
 """Two channels of one instrument, on one link: at once, and one while the other is in trouble."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
@@ -203,3 +204,24 @@ async def test_cancelled_in_its_turn_one_does_not_keep_the_other_waiting(driver:
             await b.two.smu.apply(SETPOINTS["rest"], GUARD)
         check_inside(b.wire, GUARD, 0.5e-3)
         await b.two.smu.safe()
+
+
+@pytest.mark.parametrize("driver", TWO)
+async def test_a_reading_that_comes_twice_is_not_the_other_channel_s(driver: str) -> None:
+    async with both(driver) as b:
+        drive = SETPOINTS["charge a little"]
+        await asyncio.gather(*(half.smu.apply(drive, GUARD) for half in (b.one, b.two)))
+        said: list[Replies] = []
+
+        def twice(wire: Wire, _n: int, data: bytes, now: float) -> Replies:
+            replies = wire.pass_on(data, now)
+            again = [(now, reply) for _, reply in said[-1]] if said else []
+            said.append(replies)
+            return again + replies
+
+        b.wire.fault = twice
+        await b.one.smu.read()
+        with contextlib.suppress(InstrumentError):
+            await b.two.reads_truly(drive)
+        b.wire.fault = lambda wire, _n, data, now: wire.pass_on(data, now)
+        await b.two.reads_truly(drive)

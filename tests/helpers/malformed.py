@@ -281,6 +281,7 @@ MEANING = [
     step("negative", "sweep: {from: 3 V, to: 4 V, rate: §0 mV/s}", "above zero"),
     step("dimension", "sweep: {from: 3 V, to: 4 V, rate: §1 mV}", "not a voltage per time"),
     step("count", "sweep: {from: 3 V, to: 4 V, rate: 1 mV/s, cycles: §1.5}", "whole number"),
+    step("no-way-back", "§sweep: {from: 3 V, to: 4 V, rate: 1 mV/s, cycles: 2}", "[4 V, 3 V]"),
     step("outside-limits", "sweep: {from: 3 V, to: [4 V, §9 V], rate: 1 mV/s}", "outside"),
     step("ability", "§impedance: {from: 1 kHz, to: 1 Hz, amplitude: 5 mV}", "potentiostat"),
     step("set", "set: §{a: 30 degC, b: 1 V}", "one auxiliary"),

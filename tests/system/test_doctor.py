@@ -16,7 +16,7 @@ from labctl.journal import Reader
 from labctl_drivers.keithley_24xx import Keithley2450
 from labctl_drivers.link import Link, MemoryTransport
 from labctl_protocols.files import load_cell
-from labctl_simulators.cells import resistor, thevenin
+from labctl_simulators.cells import resistor, symmetric, thevenin
 from labctl_simulators.firmware.keithley_2450 import Keithley2450 as Firmware
 from labctl_simulators.ports import CellSize
 from labctl_simulators.terminals import Terminals
@@ -142,6 +142,38 @@ async def test_a_cell_in_a_resistors_place_is_never_driven(dummy_ohm: float | No
     assert seen.driven == []
     bad = [finding.check for finding in findings if finding.state == "bad"]
     assert bad == ([] if dummy_ohm is None else ["dummy"])
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("ohms", [0.7, 1.0, 1.4])
+@pytest.mark.parametrize("exchange_mA_cm2", [0.1, 1.0])
+async def test_a_symmetric_cell_in_a_resistors_place_is_driven_no_further_than_a_look(
+    exchange_mA_cm2: float, ohms: float
+) -> None:
+    """Such a cell shows no voltage at rest: only what it does with a little current tells it."""
+    parameters = {"exchange_mA_cm2": exchange_mA_cm2, "resistance_ohm_cm2": 10.0}
+    size = CellSize(kind="symmetric", metal="Na", area_cm2=1.13)
+    # both electrodes' charge transfer and the electrolyte, for small currents
+    of_cell = (2 * 0.025693 / (exchange_mA_cm2 * 1e-3) + 10.0) / 1.13
+    seen = Seen(symmetric(size, parameters, 0))
+    findings = await seen.visit(ohms * of_cell)
+    (bad,) = [finding for finding in findings if finding.state == "bad"]
+    assert bad.check == "source"
+    assert "was driven" in bad.text
+    pushed = [source.level for source in seen.driven if source.kind == "voltage"]
+    assert pushed
+    assert max(map(abs, pushed)) < 0.3
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("actual", [0.5, 0.0])
+async def test_a_wrong_resistor_and_a_short_are_told_at_the_first_look(actual: float) -> None:
+    ohm = {"ohm": max(1000.0 * actual, 1e-3)}
+    seen = Seen(resistor(CellSize(kind="full"), ohm, 0))
+    (bad,) = [finding for finding in await seen.visit(1000.0) if finding.state == "bad"]
+    assert bad.check == "source"
+    assert "No more than 0.016 V" in bad.text
+    assert max(abs(source.level) for source in seen.driven) < 0.04
 
 
 @pytest.mark.virtual_time

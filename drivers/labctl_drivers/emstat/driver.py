@@ -128,6 +128,7 @@ class _EmStat:
             reading_time_s=self._timing.interval_s,
             abilities=frozenset({"impedance"}),
             modes=frozenset(modes),
+            unguarded=frozenset({"galvanostatic spectrum"}),
         )
 
     async def open(self) -> Opened:

@@ -58,7 +58,8 @@ _NOTHING = Answer(b"", 0.0, 0.0)
 class Link:
     """One instrument's link. `write`, `query` and `receive` may be cancelled at any point.
 
-    `stale_bytes` counts what came unasked and was discarded. `turn` is held (`async with`) around
+    `stale_bytes` counts what came unasked and was discarded. `last_reading` is the reply to the
+    newest reading of any channel: it answers no other. `turn` is held (`async with`) around
     exchanges that another channel's must not come between; `shout` needs none. `framing` may be
     set before `open` by a driver whose instrument does not speak in lines.
     """
@@ -72,10 +73,12 @@ class Link:
     ) -> None:
         self.probe = probe
         self.stale_bytes = 0
+        self.last_reading: bytes | None = None
         self._transport = transport
         self._transcript = transcript
         self.framing: Framing = LINES_OR_CR if transport.ends_on_cr else LINES
         self.turn = asyncio.Lock()
+        self._door = asyncio.Lock()
         self._holders: set[int] = set()
         self._beside: dict[int, Link] = {}
         self._receiving = False
@@ -93,9 +96,11 @@ class Link:
 
     async def open(self, holder: object = None) -> None:
         """Connect, or connect again after the link was lost; nothing if it is open."""
-        self._holders.add(id(holder))
-        if self._task is None:
-            self._task = asyncio.create_task(self._own(), name="link owner")
+        async with self._door:
+            # not while the last holder before this one is still disconnecting
+            self._holders.add(id(holder))
+            if self._task is None:
+                self._task = asyncio.create_task(self._own(), name="link owner")
         if self._lost is not None:
             await self._submit("open", b"", 0.0)
 
@@ -150,19 +155,20 @@ class Link:
 
     async def close(self, holder: object = None) -> None:
         """Disconnect once no holder is left; whoever still waits gets LinkLost. Idempotent."""
-        self._holders.discard(id(holder))
-        if self._holders:
-            return
-        task, self._task = self._task, None
-        self._lost = "it was closed"
-        try:
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
-        finally:
-            while self._queue:
-                self._refuse(self._queue.popleft())
-            await self._transport.close()
+        async with self._door:
+            self._holders.discard(id(holder))
+            if self._holders:
+                return
+            task, self._task = self._task, None
+            self._lost = "it was closed"
+            try:
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait([task])
+            finally:
+                while self._queue:
+                    self._refuse(self._queue.popleft())
+                await self._transport.close()
 
     def _submit(self, kind: _Kind, line: bytes, timeout_s: float) -> "asyncio.Future[Answer]":
         if self._task is None:
@@ -215,7 +221,9 @@ class Link:
         """None: others go first, and this comes again after them."""
         kind = request.kind
         if kind == "open":
-            await self._connect()
+            if self._lost is not None:
+                # else another holder's `open` has connected meanwhile
+                await self._connect()
         elif self._lost is not None and kind != "shout":
             raise LinkLost(f"the link is lost: {self._lost}")
         if not self._in_step and kind != "shout":

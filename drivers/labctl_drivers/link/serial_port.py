@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from labctl_drivers.errors import LinkLost
 from labctl_drivers.link.port_thread import PortThread
-from labctl_drivers.link.transport import Pace, Transport
+from labctl_drivers.link.transport import MAX_PENDING, Pace, Transport
 
 if TYPE_CHECKING:
     import serial
@@ -73,8 +73,12 @@ class SerialTransport:
     def take(self) -> bytes:
         """What the driver of the port holds; the thread is idle, for there is one caller."""
         port, _ = self._in_use()
+        data = b""
         try:
-            return bytes(port.read(port.in_waiting)).translate(None, _XON_XOFF)
+            # more than once: a read ends at once after an interruption that came too late
+            while len(data) < MAX_PENDING and (waiting := port.in_waiting):
+                data += port.read(waiting)
+            return data.translate(None, _XON_XOFF)
         except Exception as error:  # termios.error is no OSError
             raise LinkLost(f"{type(error).__name__}: {error}") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import hypot, isfinite
 from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Excitation, ImpedancePoint
@@ -61,16 +61,35 @@ def on_point(engine: Engine, point: ImpedancePoint) -> None:
     if not all(isfinite(value) for value in values):
         engine.stop("fault", f"a point of the spectrum is no number: {values}")
         return
+    node = engine.view(step).node
     engine.tell(
         "impedance",
         {
             "step_count": step.count,
-            "step_id": engine.view(step).node.path,
+            "step_id": node.path,
             "frequency_Hz": point.frequency_Hz,
             "real_ohm": point.real_ohm,
             "imaginary_ohm": point.imaginary_ohm,
         },
     )
+    if isinstance(node, Impedance):
+        _check_swing(engine, node, hypot(point.real_ohm, point.imaginary_ohm))
+
+
+def _check_swing(engine: Engine, node: Impedance, ohm: float) -> None:
+    """What an amplitude comes to in the other quantity shows only now: it has limits, too."""
+    limits, rest_V = engine.limits, engine.state.open_circuit_V or 0.0
+    text = ""
+    if node.amplitude_A is not None:
+        swing_V = node.amplitude_A * ohm
+        if not all(judge.inside(rest_V + side * swing_V, limits) for side in (1, -1)):
+            text = f"{node.path} goes {swing_V:.6g} V about {rest_V:.6g} V, outside the limits"
+    elif node.amplitude_V is not None and limits.current_A is not None:
+        if node.amplitude_V > limits.current_A * ohm:
+            amplitude = f"{node.amplitude_V:.6g} V at {ohm:.6g} ohm"
+            text = f"{node.path} drives more than the limit {limits.current_A:.6g} A: {amplitude}"
+    if text:
+        engine.stop("limit", text)
 
 
 def end(engine: Engine, time_s: float) -> None:

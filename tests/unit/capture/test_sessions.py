@@ -2,12 +2,14 @@
 same out of the same replies."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import running, sessions
 
 from labctl.bench import BenchError
 from labctl.capture.again import Differs, play
+from labctl.capture.recording import recording
 from labctl.capture.text import read_session
 from labctl_simulators.clock import VirtualLoop, run_in
 
@@ -77,3 +79,30 @@ def test_what_is_no_session_is_told_with_its_line(tmp_path: Path, text: str, wor
     path.write_text(text, encoding="ascii")
     with pytest.raises(ValueError, match=words):
         read_session(path)
+
+
+class Switched:
+    """A driver's channel, of which only `safe` is asked."""
+
+    MATURITY = "simulated"
+
+    def __init__(self) -> None:
+        self.offs = 0
+
+    async def safe(self) -> None:
+        self.offs += 1
+
+
+@pytest.mark.parametrize("works_for", [0, 1])
+def test_a_full_disk_does_not_keep_the_output_on(works_for: int) -> None:
+    told: list[str] = []
+
+    def note(_time_s: float, sign: str, _data: bytes) -> None:
+        if len(told) >= works_for:
+            raise OSError(28, "No space left on device")
+        told.append(sign)
+
+    switched: Any = Switched()
+    run_in(VirtualLoop(), recording(switched, note).safe())
+    assert switched.offs == 1
+    assert len(told) == works_for

@@ -13,7 +13,7 @@ from labctl_drivers.errors import (
     OutputUnknown,
     WrongInstrument,
 )
-from labctl_drivers.keithley_2600 import Keithley2600
+from labctl_drivers.keithley_2600 import Keithley2600, _Tsp
 from labctl_drivers.vocabulary import Guard, Setpoint
 
 GUARD = Guard(-0.5, 1.5, 5e-3)
@@ -25,6 +25,7 @@ EMPTY = (
 OPEN = [
     ("*IDN?", IDN),
     ("print(smua.source.output)", "0.00000e+00"),
+    ("print(errorqueue.next())", "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.00000e+00"),
     ("errorqueue.clear() print(11)", "1.10000e+01"),
     (
         "localnode.prompts=0 localnode.showerrors=0 format.data=format.ASCII "
@@ -119,11 +120,22 @@ async def test_it_opens_plates_reads_strips_in_place_and_is_made_safe():
         await smu.safe()
 
 
+@pytest.mark.parametrize("number", [1, 10**8 - 1, 10**8, 123456789012])
+def test_however_many_lines_were_sent_the_next_is_told_apart_in_the_digits_printed(number):
+    echoes = {
+        _Tsp(channel, four_wire=True, nplc=1.0, sink=False).echo(number + n)
+        for channel in (1, 2)
+        for n in range(100)
+    }
+    assert len(echoes) == 200
+    assert all(float(f"{echo:.8e}") == echo for echo in echoes)
+
+
 async def test_the_second_channel_is_smub_and_may_sink():
     def b(line):
         return line.replace("smua", "smub")
 
-    configured = b(OPEN[4][0]).replace("DISABLE", "ENABLE").replace("print(31)", "print(32)")
+    configured = b(OPEN[5][0]).replace("DISABLE", "ENABLE").replace("print(31)", "print(32)")
     rest = (
         "smub.source.func=smub.OUTPUT_DCAMPS smub.source.limitv=1.000000e+00 smub.source.leveli=0 "
         "smub.source.rangei=1.000000e-07 smub.source.leveli=0.000000e+00 "
@@ -132,8 +144,9 @@ async def test_the_second_channel_is_smub_and_may_sink():
     script = [
         ("*IDN?", IDN),
         (b(OUTPUT), "2.00000e+00"),
+        OPEN[2],
         ("errorqueue.clear() print(12)", "1.20000e+01"),
-        (OPEN[3][0].replace("21", "22"), "2.20000000e+01"),
+        (OPEN[4][0].replace("21", "22"), "2.20000000e+01"),
         (configured, "3.20000000e+01"),
         ("print(errorqueue.next())", "0.00000000e+00\tNo Error\t0.00000000e+00\t1.00000000e+00"),
         ("errorqueue.clear() print(42)", "4.20000000e+01"),
@@ -339,13 +352,13 @@ async def test_an_output_found_on_is_left_as_it_is_until_something_is_applied():
     script = [
         ("*IDN?", IDN),
         (OUTPUT, "1.00000e+00"),
-        OPEN[2],
+        *OPEN[2:4],
         ("errorqueue.clear() print(21)", "2.10000e+01"),
         ("smua.source.offmode=smua.OUTPUT_HIGH_Z print(31)", "3.10000e+01"),
         ("smua.source.output=smua.OUTPUT_OFF print(41)", "4.10000e+01"),
         (OUTPUT, "0.00000e+00"),
-        (renumbered(OPEN[3][0], 21, 51), "5.10000000e+01"),
-        (renumbered(OPEN[4][0], 31, 61), "6.10000000e+01"),
+        (renumbered(OPEN[4][0], 21, 51), "5.10000000e+01"),
+        (renumbered(OPEN[5][0], 31, 61), "6.10000000e+01"),
         EMPTY,
         (f"{PLATE_LINE} print(71)", "7.10000000e+01"),
         EMPTY,

@@ -25,6 +25,7 @@ OK_2450 = (":SYST:ERR?", '0,"No error;0;0 0"')
 OPEN_2400 = [
     ("*IDN?", IDN_2400),
     (":OUTP?", "0"),
+    OK_2400,
     ("*CLS", None),
     (":OUTP:SMOD HIMP;:SOUR:CLE:AUTO OFF;:SOUR:DEL:AUTO OFF", None),
     (":ROUT:TERM REAR", None),
@@ -77,6 +78,7 @@ OPEN_2450 = [
     ("*IDN?", IDN_2450),
     ("*LANG?", "SCPI"),
     (":OUTP?", "0"),
+    OK_2450,
     ("*CLS", None),
     (":OUTP:VOLT:SMOD HIMP;:OUTP:CURR:SMOD HIMP", None),
     (":ROUT:TERM REAR", None),
@@ -186,15 +188,19 @@ async def test_an_output_found_on_is_left_as_it_is_until_something_is_applied():
     script = [
         ("*IDN?", IDN_2400),
         (":OUTP?", "1"),
+        (":SYST:ERR?", '-113,"Undefined header"'),
+        OK_2400,
         ("*CLS", None),
         (":OUTP:SMOD HIMP", None),
         *REST_2400[:2],
-        *OPEN_2400[3:],
+        *OPEN_2400[4:],
         *REST_2400[2:],
     ]
     async with expect(script) as link:
         smu = Keithley2400(link)
-        assert (await smu.open()).output_was_on
+        opened = await smu.open()
+        assert opened.output_was_on
+        assert opened.errors == ("-113, Undefined header",)
         await smu.apply(Setpoint("rest"), GUARD)
 
 

@@ -23,6 +23,7 @@ def opened(c, identity=IDN):
     return [
         ("*IDN?", identity),
         (f":OUTP{c}?", "0"),
+        OK,
         ("*CLS", None),
         (f":OUTP{c}:ON:AUTO OFF;:OUTP{c}:OFF:AUTO OFF", None),
         (f":OUTP{c}:PROT OFF", None),
@@ -275,11 +276,12 @@ async def test_an_output_found_on_is_left_as_it_is_until_something_is_applied():
     script = [
         ("*IDN?", IDN),
         (":OUTP1?", "1"),
+        OK,
         ("*CLS", None),
         ("*CLS", None),
         (":OUTP1:OFF:MODE HIZ", None),
         *PLATE[1:3],
-        *opened(1)[3:],
+        *opened(1)[4:],
         *PLATE[3:],
         (VERIFY, VERIFIED),
         *ON,

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import select
 import sys
 import tty
 
@@ -128,6 +129,45 @@ async def test_a_link_stays_open_until_its_last_holder_has_closed_it():
         await link.query(b"gone", 1.0)
 
 
+class SlowToClose(MemoryTransport):
+    """Takes its time to disconnect, and counts its connections."""
+
+    connected = 0
+
+    async def open(self):
+        self.connected += 1
+        await super().open()
+
+    async def close(self):
+        await asyncio.sleep(0.1)
+        await super().close()
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("later_s", [0.0, 0.05, 0.1, 0.2])
+async def test_who_opens_while_the_last_holder_closes_has_an_open_link(later_s):
+    link = Link(SlowToClose(Talker()))
+    first, second = object(), object()
+    await link.open(first)
+    closing = asyncio.create_task(link.close(first))
+    await asyncio.sleep(later_s)
+    await link.open(second)
+    await closing
+    assert await link.query(b"still", 1.0) == b"still"
+    await link.close(second)
+
+
+@pytest.mark.virtual_time
+async def test_two_holders_that_open_at_once_connect_once():
+    transport = SlowToClose(Talker())
+    link = Link(transport)
+    first, second = object(), object()
+    await asyncio.gather(link.open(first), link.open(second))
+    assert transport.connected == 1
+    await link.close(first)
+    await link.close(second)
+
+
 @pytest.mark.virtual_time
 async def test_a_second_port_is_a_link_of_its_own_and_only_where_there_is_one():
     peer = Talker()
@@ -160,5 +200,23 @@ async def test_a_serial_read_is_interrupted_and_the_next_query_has_its_whole_tim
     finally:
         await link.close()
         loop.remove_reader(master)
+        os.close(master)
+        os.close(slave)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+async def test_what_is_stale_is_taken_whole_although_an_interruption_came_too_late():
+    master, slave = os.openpty()
+    tty.setraw(master)
+    tty.setraw(slave)
+    transport = SerialTransport(os.ttyname(slave))
+    await transport.open()
+    try:
+        transport.interrupt()
+        os.write(master, b"stale\n")
+        assert await asyncio.to_thread(select.select, [slave], [], [], 5.0) != ([], [], [])
+        assert transport.take() == b"stale\n"
+    finally:
+        await transport.close()
         os.close(master)
         os.close(slave)

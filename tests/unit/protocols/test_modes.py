@@ -9,6 +9,7 @@ from labctl_protocols.checker import check
 from labctl_protocols.files import load_cell, protocol_from_text
 from labctl_protocols.problems import ProtocolError
 
+CELL = load_cell("na-cu-half")
 TEXT = """\
 name: p
 limits: {voltage: -0.5 V .. 1.5 V, current: 5 mA}
@@ -50,6 +51,40 @@ def test_what_nothing_guards_is_refused_until_somebody_answers_for_it() -> None:
     assert problems_of(unguarded=unguarded) == ["6 unguarded", "7 unguarded"]
     notes = notes_of("allow_unguarded: true\n", unguarded=unguarded)
     assert [note.split(": ")[0] for note in notes] == ["p.yaml:7:5", "p.yaml:8:5"]
+
+
+EIS = """\
+name: p
+limits: {voltage: -0.5 V .. 1.5 V, current: 5 mA}
+%ssteps:
+  - impedance: {from: 1 kHz, to: 1 Hz, amplitude: %s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "allow", "modes", "rules"),
+    [
+        ("5 mV", "", {"rest", "voltage"}, []),
+        ("0.1 mA", "", {"rest", "voltage"}, ["mode"]),
+        ("0.1 mA", "", {"rest", "voltage", "current"}, ["unguarded"]),
+        ("0.1 mA", "allow_unguarded: true\n", {"rest", "voltage", "current"}, []),
+    ],
+)
+def test_a_spectrum_by_a_current_is_a_galvanostats(
+    amplitude: str, allow: str, modes: set[str], rules: list[str]
+) -> None:
+    ratings = replace(
+        RATINGS,
+        modes=frozenset(modes),
+        abilities=frozenset({"impedance"}),
+        unguarded=frozenset({"galvanostatic spectrum"}),
+    )
+    problems = []
+    try:
+        check(protocol_from_text(EIS % (allow, amplitude), "p.yaml"), CELL, ratings)
+    except ProtocolError as error:
+        problems = [each.rule for each in error.problems]
+    assert problems == rules
 
 
 @pytest.mark.parametrize("word", ["yes", "false", "1", "[true]"])

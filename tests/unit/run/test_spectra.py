@@ -3,6 +3,7 @@ channel that is made of plain functions, in virtual time."""
 
 import asyncio
 import cmath
+import gc
 import math
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from helpers.plans import RATINGS
 
 from labctl.run.loop import RunLoop
-from labctl_drivers.errors import InvalidReading
+from labctl_drivers.errors import InvalidReading, LinkLost
 from labctl_drivers.vocabulary import Changed, ImpedancePoint, Reading
 from labctl_protocols.checker import bind
 from labctl_protocols.engine import Engine
@@ -54,7 +55,7 @@ class Potentiostat:
         ended = self.on and passed >= self.ends_s
         if shape is not None:
             voltage = shape.start_V + shape.rate_V_s * passed
-            ended = voltage >= shape.corners_V[0]
+            ended = ended or voltage >= shape.corners_V[0]
         return Reading(now, voltage, current if self.on else 0.0, ended=ended)
 
     async def impedance(self, excitation: Any, guard: Any) -> Any:
@@ -131,6 +132,36 @@ async def test_a_spectrum_that_would_leave_the_limits_is_not_begun(
     assert not [each for each in channel.done if hasattr(each, "about_V")]
 
 
+class Poor(Potentiostat):
+    """The same with five times the impedance."""
+
+    async def impedance(self, excitation: Any, guard: Any) -> Any:
+        async for point in super().impedance(excitation, guard):
+            yield replace(point, real_ohm=5 * point.real_ohm, imaginary_ohm=5 * point.imaginary_ohm)
+
+
+@pytest.mark.parametrize(
+    ("make", "amplitude", "points", "words"),
+    [
+        # 5 mA at the 50 ohm, 90 ohm and 400 ohm of 100 Hz, 10 Hz and 1 Hz, about 0.3 V
+        (Poor, "5 mA", 3, "outside the limits"),
+        # 100 mV at 10 ohm are 10 mA
+        (Potentiostat, "100 mV", 1, "more than the limit 0.005 A"),
+    ],
+)
+async def test_a_spectrum_that_is_seen_to_leave_the_limits_ends_the_run(
+    make: type[Potentiostat], amplitude: str, points: int, words: str
+) -> None:
+    channel = make()
+    ran = Ran(EIS.replace("5 mV", amplitude), channel)
+    ended = await ran.run()
+    assert ended.outcome == "limit", ended
+    assert words in ended.reason
+    assert len(ran.data("impedance")) == points
+    assert "safe" in channel.done
+    assert not channel.on
+
+
 async def test_a_stop_breaks_a_spectrum_off_and_the_output_goes_off() -> None:
     channel = Potentiostat()
     ran = Ran(EIS, channel)
@@ -144,6 +175,66 @@ async def test_a_stop_breaks_a_spectrum_off_and_the_output_goes_off() -> None:
     assert not channel.on
     await asyncio.sleep(20)
     assert not channel.on
+
+
+class SlowToStop(Potentiostat):
+    """Asks its instrument a while before it has stopped, or finds that it does not answer."""
+
+    stops_s = 2.0
+
+    async def impedance(self, excitation: Any, guard: Any) -> Any:
+        self.done.append(excitation)
+        try:
+            await asyncio.sleep(1.0)
+            yield ImpedancePoint(asyncio.get_running_loop().time(), 1.0, math.nan, 0.0)
+            await asyncio.sleep(1.0)
+            yield ImpedancePoint(asyncio.get_running_loop().time(), 1.0, 1.0, 0.0)
+        finally:
+            await asyncio.sleep(self.stops_s)
+            self.done.append("stopped")
+            raise LinkLost("the cable is out")
+
+
+@pytest.mark.parametrize("stopped_at_s", [0.5, 5.0])
+async def test_nothing_of_a_broken_off_spectrum_is_left_when_the_run_has_ended(
+    stopped_at_s: float,
+) -> None:
+    """Broken off at a point that is awaited, and between two (the first is no number)."""
+    channel = SlowToStop()
+    ran = Ran(EIS, channel)
+    loop = asyncio.get_running_loop()
+    complaints: list[Any] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    loop.call_later(stopped_at_s, ran.loop.request_stop, "enough")
+    ended = await ran.run()
+    assert ended.outcome in ("stopped", "fault")
+    # off first, whatever the driver still has to do
+    assert channel.done[-2:] == ["safe", "stopped"]
+    assert len(asyncio.all_tasks()) == 1
+    gc.collect()
+    await asyncio.sleep(1)
+    assert complaints == []
+
+
+async def test_a_driver_that_is_slow_to_stop_measuring_does_not_keep_the_run_from_its_end() -> None:
+    channel = SlowToStop()
+    channel.stops_s = 100.0
+    ran = Ran(EIS, channel)
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.5, ran.loop.request_stop, "enough")
+    ended = await ran.run()
+    assert ended.outcome == "stopped"
+    assert loop.time() < 10
+    assert channel.done[-1] == "safe"
+    await asyncio.sleep(100)
+
+
+async def test_a_sweep_that_the_instrument_ends_half_way_is_no_whole_sweep() -> None:
+    channel = Potentiostat(ends_s=25.0)
+    ran = Ran("  - sweep: {from: 0.3 V, to: 0.8 V, rate: 10 mV/s}\n", channel)
+    ended = await ran.run()
+    assert ended.outcome == "fault", ended
+    assert "before any of its ends" in ended.reason
 
 
 async def test_a_point_that_is_none_ends_the_run_safely() -> None:

@@ -55,9 +55,7 @@ STEPS = {
         "strip: 0.4 mA/cm2 until 0.5 V or 1 h then hold until 0.1 uA or 10 min", "current", 0.4e-3
     ),
     "hold": Step("hold: 20 mV until 0.1 uA or 5 min", "voltage", LIMIT_A),
-    "sweep": Step(
-        "sweep: {from: 0 V, to: [60 mV, -60 mV, 0 V], rate: 0.2 mV/s}", "sweep", LIMIT_A
-    ),
+    "sweep": Step("sweep: {from: 0 V, to: [60 mV, -60 mV, 0 V], rate: 0.2 mV/s}", "sweep", LIMIT_A),
     "rest": Step("rest: 5 min", "rest", 0.0),
 }
 """The cell has 0.04 mAh to strip: `strip` runs into the limit, `CC-CV` into its hold."""

@@ -136,7 +136,8 @@ class Ratings:
     """What an instrument's channel can do and how well it measures; ranges in ascending order.
 
     `modes` is how it can drive a cell; `unguarded` are those of them for which it cannot itself
-    hold voltage and current when nobody is there (S2). `abilities` is what it can do beyond.
+    hold voltage and current when nobody is there (S2). One that does not hold a voltage but looks
+    at it and switches off may be beyond it for `cut_off_s`. `abilities` is what it can do beyond.
     """
 
     low_V: float
@@ -151,6 +152,7 @@ class Ratings:
     abilities: frozenset[Ability] = frozenset()
     modes: frozenset[Mode] = DRIVEN
     unguarded: frozenset[Unguarded] = frozenset()
+    cut_off_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,10 @@ def check(
         driver = described.driver_of(channels["main"])
         bounded = " and ".join(unbounded)
         print_lines([f"{driver} does not itself bound {bounded}: the PC does, while it lives"])
+    if plan is not None and ratings.cut_off_s:
+        driver = described.driver_of(channels["main"])
+        told = f"a current may drive it beyond a limit for up to {ratings.cut_off_s * 1e3:g} ms"
+        print_lines([f"{driver} looks at the voltage and then switches off: {told}"])
     if plan is not None and limits_temperature(plan.limits):
         what = f"the temperature (aux.{plan.temperature})"
         print_lines([f"no instrument bounds {what}: the PC does, while it lives"])

@@ -129,6 +129,8 @@ class _EmStat:
             abilities=frozenset({"impedance"}),
             modes=frozenset(modes),
             unguarded=frozenset({"galvanostatic spectrum"}),
+            # a jump may come right after a look of the calm loop
+            cut_off_s=self._timing.interval_s if model.has_galvanostat else 0.0,
         )
 
     async def open(self) -> Opened:

@@ -16,7 +16,7 @@ from labctl_drivers.link import Link, MemoryTransport
 from labctl_drivers.vocabulary import Setpoint
 from labctl_simulators.terminals import Terminals
 
-pytestmark = pytest.mark.virtual_time
+pytestmark = [pytest.mark.virtual_time, pytest.mark.campaign]
 EMF_V = 0.3
 STEPS = [
     Setpoint("rest"),

@@ -266,6 +266,7 @@ async def replies_of_a_whole_run(name: str) -> int:
     return wire.replies
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", SCRIPTED)
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_any_reply_broken_on_the_wire(name: str, fault: str) -> None:
@@ -284,6 +285,7 @@ async def test_any_reply_broken_on_the_wire(name: str, fault: str) -> None:
         await channel.close()
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", SCRIPTED)
 async def test_silence_from_any_reply_on(name: str) -> None:
     # the last replies are of what is measured after the last reading
@@ -302,6 +304,7 @@ async def test_silence_from_any_reply_on(name: str) -> None:
         await channel.close()
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", SCRIPTED)
 async def test_cancelled_at_any_moment_safe_works_and_so_does_the_next_run(name: str) -> None:
     loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ from helpers import pc_dies
 from helpers.cli import labctl, refused
 from helpers.pc_dies import GUARDED, LIMITS_V, STEPS, UNGUARDED, ratings_of
 
-pytestmark = pytest.mark.xdist_group("pc-dies")
+pytestmark = [pytest.mark.xdist_group("pc-dies"), pytest.mark.campaign]
 SOURCE_ERROR_V = 6e-3
 CURRENT_ERROR = 0.02
 OFFSET_A = 1e-6

@@ -75,6 +75,7 @@ def test_in_memory(kind: str, driver: str, tmp_path: Path) -> None:
             assert ENDS[kind] in ran.result.reason
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("kind", FAULTS)
 def test_over_tcp(kind: str, tmp_path: Path) -> None:
     request = broken_wire.short_request(tmp_path, text=TCP)

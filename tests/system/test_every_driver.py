@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 from helpers.every_driver import CAN, CE, Same, run_on
 
-pytestmark = pytest.mark.xdist_group("every-driver")
+pytestmark = [pytest.mark.xdist_group("every-driver"), pytest.mark.campaign]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,10 @@ from helpers.served import Found
 
 from labctl.journal import Reader, read_manifest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there"),
+    pytest.mark.campaign,
+]
 SPEED = "10x"
 CE = 0.97
 PROTOCOL = """\

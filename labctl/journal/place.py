@@ -86,7 +86,8 @@ def make_durable_folder(folder: Path) -> None:
         missing.append(missing[-1].parent)
     try:
         for each in reversed(missing):
-            each.mkdir()
+            # another run may be making the same parents
+            each.mkdir(exist_ok=each != folder)
             sync_folder(each.parent)
     except FileExistsError:
         raise StorageFault(f"{folder} is already there") from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ from labctl_protocols.plan import MAIN, Plan
 from labctl_simulators.ports import Firmware
 
 SIMULATED_FIRMWARE = "-sim"
+_NAMING = threading.Lock()
+"""Held from finding a free name for a run until its folder is there."""
 
 
 class CannotStart(InstrumentError):
@@ -299,6 +302,17 @@ def _begin_journal(
     wall: Wall,
 ) -> tuple[Journal, mqtt.Follower | None]:
     """Make the manifest durable; who follows the journal begins, too."""
+    with _NAMING:
+        return _begin_named(request, ready, broker, start_unix, wall)
+
+
+def _begin_named(
+    request: RunRequest,
+    ready: _Ready,
+    broker: MqttSettings | None,
+    start_unix: float,
+    wall: Wall,
+) -> tuple[Journal, mqtt.Follower | None]:
     run_id = _free_run_id(request.data, ready.plan.name, start_unix)
     manifest = manifest_of(
         request,

@@ -250,7 +250,7 @@ def test_nested_loops_run_in_flat_memory(tmp_path: Path) -> None:
     )
     try:
         watched = psutil.Process(process.pid)
-        early_steps, early = wait_for_steps(data, 200), memory_of(watched)
+        early_steps, early = wait_for_steps(data, 800), memory_of(watched)
         later_steps, later = wait_for_steps(data, early_steps + 600), memory_of(watched)
         assert later_steps >= early_steps + 600
         assert later - early < GROWTH_MB * 1e6

@@ -1,11 +1,13 @@
 """Where journals may stand, what runs are called, and how one is found."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from helpers import journals
 
 from labctl import journal
+from labctl.journal import StorageFault, place
 from labctl.journal.place import network_kind_linux
 
 MOUNTS = r"""
@@ -68,3 +70,12 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
     journals.finished(tmp_path / "run", cycles=1)
     with pytest.raises(journal.StorageFault, match="already there"):
         journals.create(tmp_path / "run")
+
+
+def test_many_at_once_make_the_same_parents_and_one_alone_its_folder(tmp_path: Path) -> None:
+    parent = tmp_path / "a" / "b"
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: place.make_durable_folder(parent / f"run{n}"), range(32)))
+    assert len(made) == len(list(parent.iterdir())) == 32
+    with pytest.raises(StorageFault, match="already there"):
+        place.make_durable_folder(parent / "run0")

@@ -464,6 +464,7 @@ CALLS: dict[str, Callable[[Bench], Awaitable[Any]]] = {
 }
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("how", CANCELS)
 @pytest.mark.parametrize("name", CALLS)

@@ -53,7 +53,10 @@ GUARD = Guard(-0.5, 1.5, 0.9e-3)
 FIRST, SECOND = Setpoint("voltage", 0.9e-3, 0.28), Setpoint("voltage", 0.9e-3, 0.24)
 LATE_S = 1.6
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals"),
+    pytest.mark.campaign,
+]
 
 
 @dataclass

@@ -21,7 +21,7 @@ from labctl_drivers.errors import InstrumentError
 from labctl_protocols.files import load_cell
 from labctl_simulators.faults import KINDS, Fault, Faulty
 
-DRIVERS = ("keithley-2450", "keithley-2400")
+DRIVERS = ("keithley-2450", pytest.param("keithley-2400", marks=pytest.mark.campaign))
 AFTER_S = 9.0
 """Into the first charge: after two seconds of rest and what comes before them."""
 ONCE = {kind: {kind: Fault(after_s=AFTER_S)} for kind in ("power_cycle", "reset", "hang")}

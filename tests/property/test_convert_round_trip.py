@@ -102,7 +102,9 @@ def sweeps(draw: st.DrawFn) -> Piece:
     corners = draw(
         st.lists(corner, min_size=1, max_size=3).filter(lambda found: set(found) != {start})
     )
-    cycles, rate = draw(st.integers(1, 3)), draw(st.integers(1, 10**5))
+    rate = draw(st.integers(1, 10**5))
+    # a second cycle needs a way back
+    cycles = draw(st.integers(1, 3)) if len(corners) > 1 else 1
     to = ", ".join(f"{mV} mV" for mV in corners)
     row = f"- sweep: {{from: {start} mV, to: [{to}], rate: {rate} uV/s, cycles: {cycles}}}"
     way = pairwise([start, *corners * cycles])

@@ -28,6 +28,8 @@ ONCE = {kind: {kind: Fault(after_s=AFTER_S)} for kind in ("power_cycle", "reset"
 FAULTS = {
     **{kind: {kind: Fault(0.1, after_s=3.0)} for kind in KINDS},
     **ONCE,
+    # a run over a socket is short: one in ten may strike nothing
+    "stale": {"stale": Fault(0.3, after_s=3.0)},
     # nobody asks who it is in the middle of a run, unless the connection was broken
     "wrong_identity": {"reset": Fault(after_s=AFTER_S), "wrong_identity": Fault(after_s=AFTER_S)},
 }

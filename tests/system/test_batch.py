@@ -62,8 +62,8 @@ def test_each_cell_has_its_own_journal_and_its_own_figures(folder: Path) -> None
     ("fault", "k", "words"),
     [
         ("unplugged", 2, "LinkLost"),
-        ("unplugged", 200, "fault"),
-        ("deaf", 150, "fault"),
+        pytest.param("unplugged", 200, "fault", marks=pytest.mark.campaign),
+        pytest.param("deaf", 150, "fault", marks=pytest.mark.campaign),
         ("stuck on", 300, "UNKNOWN"),
     ],
 )

@@ -308,6 +308,7 @@ def test_check_knows_the_bench_s_auxiliaries(protocol: str, place: str, tmp_path
     assert [str(problem.where) for problem in caught.value.problems] == [f"{file}:{place}"]
 
 
+@pytest.mark.campaign
 def test_over_tcp_as_in_memory(tmp_path: Path) -> None:
     """Served by `labctl simulate`, set and read by `labctl run` in another process."""
     protocol = """\

@@ -37,6 +37,7 @@ def in_memory(tmp_path: Path, driver: str, model: dict[str, float]) -> served.Fo
     return served.Found(figures["ce_percent"], figures["u_ce_percent"])
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_the_same_ce_on_every_transport(tmp_path: Path) -> None:
     """The cell's CE is what was asked for; each figure holds it, and any two agree."""

@@ -12,6 +12,7 @@ from labctl_simulators.servers.tcp import serve_tcp
 from labctl_simulators.terminals import Terminals
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
 @pytest.mark.parametrize("name", DRIVERS)
 async def test_over_a_serial_port_and_a_socket_it_is_the_same(name: str) -> None:

@@ -34,12 +34,16 @@ def make_channel(
     """
     from labctl_drivers.link import Link
 
+    if transcript is not None and capture is not None:
+        raise BenchError("a session is either captured or transcribed, not both")
     links = {} if links is None else links
     told: Note | None = None
     instrument = bench.instrument_of(name)
     try:
         driver = load_driver(instrument.driver)
         link = links.get(instrument.name)
+        if link is not None and (transcript or capture):
+            raise ValueError("its link is in use already, and cannot be written down from here on")
         if link is None:
             told = None if transcript is None else writing_to(transcript)
             if capture is not None:

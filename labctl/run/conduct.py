@@ -173,7 +173,8 @@ async def _conduct(
             capture=request.capture if role == MAIN else None,
             links=links,
         )
-        for role, name in request.channels.items()
+        # main first: what is written down is what goes over its link
+        for role, name in sorted(request.channels.items(), key=lambda each: each[0] != MAIN)
     }
     try:
         ready = await _open(request, channels, twins.get(MAIN), speed, beside)

@@ -7,6 +7,7 @@ import pytest
 from labctl.bench import BenchError, default_bench, parse_bench
 from labctl.bench.opening import make_channel
 from labctl.twin import make_twin
+from labctl_drivers.link import Link
 
 BENCH = """\
 bench: b
@@ -74,3 +75,15 @@ def test_the_same_seed_gives_the_same_instrument_and_cell() -> None:
 
     assert first_volts(5) == first_volts(5)
     assert first_volts(5) != first_volts(6)
+
+
+def test_what_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
+    bench = default_bench()
+    twin = make_twin(bench.instrument_of("A1"), None, model="open")
+    one, other = tmp_path / "a.txt", tmp_path / "b.txt"
+    with pytest.raises(BenchError, match="not both"):
+        make_channel(bench, "A1", twin=twin, transcript=one, capture=other)
+    links: dict[str, Link] = {}
+    make_channel(bench, "A1", twin=twin, links=links)
+    with pytest.raises(BenchError, match="in use already"):
+        make_channel(bench, "A1", twin=twin, links=links, capture=one)

@@ -234,12 +234,9 @@ async def _open(
     for role, channel in channels.items():
         opened[role] = found = await channel.open()
         who = f"{found.identity.model} {found.identity.serial}"
-        is_simulated = twin is not None or found.identity.firmware.endswith(SIMULATED_FIRMWARE)
-        simulated = simulated or is_simulated
         if found.output_was_on:
             raise CannotStart(f"the output of {who} is on already: switch it off by hand, then run")
-        if not is_simulated and speed != 1.0:
-            raise BenchError(f"{who} is real: --speed is for simulated instruments")
+        simulated = _is_simulated(found.identity, twin, speed) or simulated
     others = {role: channel.ratings for role, channel in channels.items() if role != MAIN}
     ratings = channels[MAIN].ratings
     auxiliaries = auxiliaries_of(request.bench, request.channels[MAIN])
@@ -252,11 +249,18 @@ async def _open(
     plan = bind_it(request.protocol, request.parameters)
     found_beside = await beside.opened(plan.auxiliaries)
     for _, identity in found_beside.values():
-        is_simulated = twin is not None or identity.firmware.endswith(SIMULATED_FIRMWARE)
-        simulated = simulated or is_simulated
-        if not is_simulated and speed != 1.0:
-            raise BenchError(f"{identity.model} is real: --speed is for simulated instruments")
+        simulated = _is_simulated(identity, twin, speed) or simulated
     return _Ready(channels, opened, bind_it, plan, twin, simulated, speed, found_beside)
+
+
+def _is_simulated(identity: Identity, twin: Twin | None, speed: Speed) -> bool:
+    """Whether an instrument is; a real one has no other pace than its own. Raises BenchError."""
+    if twin is not None or identity.firmware.endswith(SIMULATED_FIRMWARE):
+        return True
+    if speed != 1.0:
+        who = f"{identity.model} {identity.serial}".strip()
+        raise BenchError(f"{who} is real: --speed is for simulated instruments")
+    return False
 
 
 async def _drive(

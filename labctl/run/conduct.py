@@ -24,9 +24,10 @@ from labctl.run.controlled import Control
 from labctl.run.ending import broker_of, finish
 from labctl.run.hearing import new_engine
 from labctl.run.journalling import journal_writer
-from labctl.run.loop import Ended, RunLoop, outcome_of
+from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
 from labctl.run.model import ModelWatch
+from labctl.run.outcomes import Ended, outcome_of
 from labctl.run.poller import Poller
 from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
 from labctl.run.safe import safe_within_s

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labctl import mqtt
 from labctl.bench import BenchError
 from labctl.journal import Journal, StorageFault
-from labctl.run.loop import Ended
+from labctl.run.outcomes import Ended
 from labctl.run.request import RunRequest, RunResult
 from labctl.run.watch import ProgressWatch
 from labctl_drivers.errors import InstrumentError

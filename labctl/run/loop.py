@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from labctl.run.outcomes import Ended, last_words, merged, outcome_of, stopping
 from labctl.run.poller import Poller
 from labctl.run.safe import make_safe
 from labctl.run.slept import SleepWatch
@@ -20,7 +21,6 @@ from labctl_protocols.decisions import (
     AuxRead,
     AuxSet,
     Command,
-    Event,
     Heard,
     Measure,
     Measured,
@@ -45,15 +45,6 @@ BREAK_OFF_S = 5.0
 
 OnAnswer = Callable[[Answer], None]
 Word = Literal["continue", "pause", "skip"]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a run ended, and the error that ended it if one did."""
-
-    outcome: Outcome
-    reason: str
-    error: BaseException | None
 
 
 class RunLoop:
@@ -314,11 +305,11 @@ class RunLoop:
         return self._asked_to_end(*self._end)
 
     def _asked_to_end(self, outcome: Outcome, reason: str) -> Stopping:
-        return _stopping(outcome, reason, self._error)
+        return stopping(outcome, reason, self._error)
 
     def _fault(self, error: InstrumentError) -> Stopping:
         self._error = error
-        return _stopping(*outcome_of(error), error)
+        return stopping(*outcome_of(error), error)
 
     async def _sleep_until(self, time_s: float | None) -> None:
         """Until then, or somebody wants something; None: until somebody does."""
@@ -345,8 +336,8 @@ class RunLoop:
         outcome, reason = outcome_of(error)
         off = await self._make_safe(None)
         try:
-            stopping = replace(_stopping(outcome, reason, error), time_s=off.time_s)
-            told = merged(self._engine.hear(stopping), self._engine.hear(off))
+            heard = replace(stopping(outcome, reason, error), time_s=off.time_s)
+            told = merged(self._engine.hear(heard), self._engine.hear(off))
         except BaseException as second:
             reason = f"{reason}; then the engine failed too: {second}"
         else:
@@ -375,46 +366,3 @@ async def _broken_off(
             point.exception()
     with contextlib.suppress(Exception):
         await spectrum.aclose()
-
-
-def outcome_of(error: BaseException) -> tuple[Outcome, str]:
-    """What an exception that came out of the loop makes of the run."""
-    from labctl.journal import StorageFault
-
-    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
-        return "stopped", "cancelled"
-    if isinstance(error, StorageFault | InstrumentError):
-        return "fault", f"{type(error).__name__}: {error}"
-    return "error", f"{type(error).__name__}: {error}"
-
-
-def _stopping(outcome: Outcome, reason: str, error: BaseException | None) -> Stopping:
-    data = {} if error is None else {"error": type(error).__name__}
-    return Stopping(asyncio.get_running_loop().time(), outcome, reason, data)
-
-
-def last_words(off: Safed | Unsafe, reason: str, error: BaseException) -> Answer:
-    """The end of a run whose engine cannot tell it any more."""
-    known = isinstance(off, Safed)
-    if isinstance(off, Unsafe):
-        reason = f"{reason}; {off.text}"
-    output = {"on": False if known else None, "read_back": known}
-    events = (
-        Event(off.time_s, "output", output),
-        Event(off.time_s, "fault", {"error": type(error).__name__, "text": reason}),
-        Event(off.time_s, "run_ended", {"outcome": "error", "reason": reason}),
-    )
-    return Answer(events=events, boundary=True, ended="error", reason=reason)
-
-
-def merged(first: Answer, second: Answer) -> Answer:
-    """Two answers told as one; the later one says how it goes on."""
-    return Answer(
-        commands=second.commands,
-        rows=first.rows + second.rows,
-        events=first.events + second.events,
-        wake_at=second.wake_at,
-        boundary=True,
-        ended=second.ended,
-        reason=second.reason,
-    )

@@ -162,10 +162,10 @@ class _EmStat:
         async with self._link.turn:
             return await self._apply(program)
 
-    def _clock(self, sent_s: float, began_s: float) -> Clock:
+    def _clock(self, sent_s: float, heard_s: float) -> Clock:
         """Of a script that began between the two; it is the host that makes packages late."""
         late_s = self._link.deadline(LATE_S) - asyncio.get_running_loop().time()
-        return Clock(began_s, (began_s - sent_s) / 2, late_s)
+        return Clock(sent_s, heard_s, late_s)
 
     async def _apply(self, program: Program) -> Changed:
         before = self._program if self._stream is not None and not self._stream.is_over else None

@@ -52,27 +52,35 @@ _QUIET = (b"*", b"L", b"+", b"C", b"-", b"T", b"Y")
 class Clock:
     """Turns the script's time into the event loop's.
 
-    No package comes before it was measured, so the least delay seen is the truest; how far the
-    two clocks may have drifted apart since is allowed for.
+    The script began somewhere between `sent_s` and `heard_s`, when it was heard to. No package
+    comes before it was measured, so each that comes sooner than any before narrows that; how far
+    the two clocks may have drifted apart since is allowed for.
     """
 
-    def __init__(self, began_s: float, error_s: float, late_s: float = LATE_S) -> None:
-        self._offset_s = began_s
-        self.error_s = error_s
+    def __init__(self, sent_s: float, heard_s: float, late_s: float = LATE_S) -> None:
+        self._latest_s = heard_s
+        self._window_s = heard_s - sent_s
         self._late_s = late_s
         self._last_s = 0.0
+
+    @property
+    def error_s(self) -> float:
+        """By how much a time may be another."""
+        return self._window_s / 2
 
     def when(self, script_s: float, arrived_s: float) -> float:
         """The loop's time of a package's. Raises InvalidReading unless it is of now."""
         if not script_s > self._last_s:
             raise InvalidReading(f"no later than the package before: {script_s:g} s")
         drift_s = DRIFT * (script_s - self._last_s)
-        delay_s = arrived_s - (self._offset_s + script_s)
-        if not -(self.error_s + EARLY_S + drift_s) <= delay_s <= self._late_s + drift_s:
+        delay_s = arrived_s - (self._latest_s + script_s)
+        if not -(self._window_s + EARLY_S + drift_s) <= delay_s <= self._late_s + drift_s:
             raise InvalidReading(f"measured {delay_s:.3f} s before it came")
         self._last_s = script_s
-        self._offset_s = min(self._offset_s + drift_s, arrived_s - script_s)
-        return self._offset_s + script_s
+        self._latest_s += min(drift_s, delay_s)
+        # what the drift ever allowed may be all that this one takes back
+        self._window_s = max(0.0, self._window_s + min(0.0, delay_s + DRIFT * script_s))
+        return self._latest_s - self.error_s + script_s
 
 
 class Stream:

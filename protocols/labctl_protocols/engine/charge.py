@@ -30,9 +30,12 @@ def integrate(engine: Engine, reading: Reading) -> None:
     if output.driven and step is not None and state.phase == "running":
         account = step.account
         account.add(charge, energy, dt, reading.current_range_A)
-        half_width = 0.5 * (reading.current_A - before_A) * dt
         if last is None:
             half_width = reading.current_A * max(reading.time_error_s, output.since_error_s)
+        else:
+            # the current may have changed at once, at any moment between the two readings
+            between_s = dt + last.time_error_s + reading.time_error_s
+            half_width = 0.5 * (reading.current_A - before_A) * between_s
         variance = half_width * half_width / 3.0
         account.variance_As2 += variance
         _count(engine, charge, energy)
@@ -44,7 +47,9 @@ def integrate(engine: Engine, reading: Reading) -> None:
         passed = (step.sign or 1) * step.account.charge_As
         if not step.sign:
             passed = abs(passed)
-    output.now = Sample(reading.time_s, reading.voltage_V, reading.current_A, passed)
+    output.now = Sample(
+        reading.time_s, reading.voltage_V, reading.current_A, passed, reading.time_error_s
+    )
     output.unrecorded = reading
     if reading.ended:
         # however long ago that was, and however late the next set-point comes

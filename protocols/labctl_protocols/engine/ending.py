@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Reading, Setpoint
@@ -130,7 +131,7 @@ def _go_over(engine: Engine, step: StepState, now: Sample) -> None:
     state.step = held
     state.phase = "running"
     state.last_row = None
-    state.output.now = Sample(now.time_s, now.voltage_V, now.current_A, 0.0)
+    state.output.now = replace(now, charge_As=0.0)
     engine.tell("step_started", started_data(engine, held))
 
 

@@ -17,6 +17,7 @@ class Sample:
     voltage_V: float
     current_A: float
     charge_As: float = 0.0
+    time_error_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ async def test_a_charge_is_a_script_whose_readings_come_unasked():
         assert (reading.voltage_V, reading.current_A) == (3.701234, 0.5e-3)
         assert reading.regulating == "current"
         assert reading.current_range_A == 1e-3
-        assert reading.time_s == pytest.approx(began_s + 0.05 + 0.03 + 0.2, abs=1e-4)
+        assert reading.time_s == pytest.approx(changed.time_s + 0.2, abs=1e-4)
         assert loop.time() == pytest.approx(began_s + 0.05 + 0.235)
         assert not reading.ended
         second = await channel.read()

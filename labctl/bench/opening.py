@@ -43,7 +43,7 @@ def make_channel(
         driver = load_driver(instrument.driver)
         link = links.get(instrument.name)
         if link is not None and (transcript or capture):
-            raise ValueError("its link is in use already, and cannot be written down from here on")
+            raise ValueError("its link is in use already: a session is of one channel alone")
         if link is None:
             told = None if transcript is None else writing_to(transcript)
             if capture is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from labctl.bench.settings import load_driver
-from labctl.capture.recording import result_text
+from labctl.capture.recording import BROKEN_OFF, result_text
 from labctl.capture.text import Line, Session
 from labctl_drivers.errors import InstrumentError
 from labctl_drivers.link import Link, MemoryTransport
@@ -70,8 +70,10 @@ async def play(session: Session) -> int:
     results = [line for line in session.lines if line.sign in "!="]
     for call, *given in _calls(results):
         await asyncio.sleep(max(0.0, began_s + call.time_s - loop.time()))
-        found = [each async for each in _ask(driver, call.data.decode())]
         expected = [line.data.decode() for line in given]
+        is_broken_off = expected[-1:] == [BROKEN_OFF]
+        until_s = began_s + given[-1].time_s if is_broken_off else None
+        found = await _found(driver, call.data.decode(), until_s)
         if found != expected:
             raise Differs(f"{call.data.decode()} gives {found}, and gave {expected}")
         calls += 1
@@ -91,6 +93,17 @@ def _calls(lines: list[Line]) -> Iterator[list[Line]]:
         yield group
 
 
+async def _found(driver: Any, text: str, until_s: float | None) -> list[str]:  # noqa: ANN401
+    found: list[str] = []
+    try:
+        async with asyncio.timeout_at(until_s):
+            async for each in _ask(driver, text):
+                found.append(each)
+    except TimeoutError:
+        found.append(BROKEN_OFF)
+    return found
+
+
 async def _ask(driver: Any, text: str) -> Any:  # noqa: ANN401 - any driver
     name, _, given = text.partition(" ")
     arguments = _arguments(json.loads(given)) if given else []
@@ -105,6 +118,8 @@ async def _ask(driver: Any, text: str) -> Any:  # noqa: ANN401 - any driver
 
 
 def _arguments(given: dict[str, Any]) -> list[Any]:
+    if "guard" not in given:
+        return list(given.values())
     guard = Guard(**given["guard"])
     if "excitation" in given:
         return [Excitation(**given["excitation"]), guard]

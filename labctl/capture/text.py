@@ -3,7 +3,8 @@ r"""The text of a session, a line for each thing that happened, in order.
 `# driver {"name": "keithley-2450", "settings": {"nplc": 1.0}}` stands at the top. Then, each after
 its time in seconds since the first: `! read` is asked of the driver (its arguments as JSON behind
 it), `= {"voltage_V": 3.7}` is what it gave and `= LinkTimeout` what it raised; `> *IDN?\n` was
-sent, `< 3.7E+00\n` received, `x` received and thrown away unread.
+sent, `< 3.7E+00\n` received, `x` received and thrown away unread. `= CancelledError`: at that time
+nobody wanted to know any more.
 """
 
 import ast

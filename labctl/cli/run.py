@@ -61,7 +61,11 @@ def run(
         Path | None, Parameter(help="File that gets every line on the wire.")
     ] = None,
     capture: Annotated[
-        Path | None, Parameter(help="File that gets the session, to be played to the driver again.")
+        Path | None,
+        Parameter(
+            help="File for the session, to be played to the driver again; "
+            "`name.INSTRUMENT.txt` beside `name.txt` for each other instrument."
+        ),
     ] = None,
     yes: Annotated[
         bool, Parameter(name="--yes", negative="", help="Answer the protocol's questions.")

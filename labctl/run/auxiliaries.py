@@ -2,21 +2,33 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
 
 from labctl.bench import Bench
 from labctl.bench.auxiliaries import make_auxiliary
+from labctl.run.capturing import session_beside
 from labctl.run.poller import Poller
 from labctl_drivers.vocabulary import Identity
 from labctl_simulators.ports import Firmware
 
 
 class Beside:
-    """The pollers of a bench's auxiliary instruments; `firmwares` are the twins in memory."""
+    """The pollers of a bench's auxiliary instruments; `firmwares` are the twins in memory.
 
-    def __init__(self, bench: Bench, firmwares: Mapping[str, Firmware], speed: float) -> None:
+    Where a run is captured, the sessions of those that it needs stand beside its `capture`.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        firmwares: Mapping[str, Firmware],
+        speed: float,
+        capture: Path | None = None,
+    ) -> None:
         self._bench = bench
         self._firmwares = firmwares
         self._speed = speed
+        self._capture = capture
         self._pollers: dict[str, Poller] = {}
 
     async def opened(self, names: Iterable[str]) -> dict[str, tuple[Poller, Identity]]:
@@ -37,6 +49,7 @@ class Beside:
                 instrument,
                 firmware=self._firmwares.get(instrument),
                 speed=self._speed,
+                capture=self._capture and session_beside(self._capture, instrument),
             )
             channels = {
                 name: each.channel
@@ -55,10 +68,10 @@ class Beside:
 
 @contextlib.asynccontextmanager
 async def opened_beside(
-    bench: Bench, firmwares: Mapping[str, Firmware], speed: float
+    bench: Bench, firmwares: Mapping[str, Firmware], speed: float, capture: Path | None = None
 ) -> AsyncIterator[Beside]:
     """While inside, the bench's auxiliaries can be opened."""
-    made = Beside(bench, firmwares, speed)
+    made = Beside(bench, firmwares, speed, capture)
     try:
         yield made
     finally:

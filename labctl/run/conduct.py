@@ -19,6 +19,7 @@ from labctl.journal import Journal, StorageFault, Wall, host_wall, virtual_wall
 from labctl.mqtt import MqttSettings
 from labctl.run.amending import Amending, Bind
 from labctl.run.auxiliaries import Beside, opened_beside
+from labctl.run.capturing import capture_of, session_at
 from labctl.run.clock import host_speed, new_loop
 from labctl.run.controlled import Control
 from labctl.run.ending import broker_of, finish
@@ -122,7 +123,8 @@ async def _conduct_all(
     links: dict[str, Link] = {}
     twins = twins_of(requests)
     factor = 1.0 if speed == "max" else speed
-    around = opened_beside(requests[0].bench, _twins_beside(requests, twins), factor)
+    beside_twins, capture = _twins_beside(requests, twins), capture_of(requests)
+    around = opened_beside(requests[0].bench, beside_twins, factor, capture)
     with stops.heard():
         async with around as beside:
             tasks = [
@@ -171,7 +173,7 @@ async def _conduct(
             twin=twins.get(role),
             speed=factor,
             transcript=request.transcript if role == MAIN else None,
-            capture=request.capture if role == MAIN else None,
+            capture=session_at(request, role),
             links=links,
         )
         # main first: what is written down is what goes over its link

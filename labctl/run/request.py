@@ -23,7 +23,8 @@ class RunRequest:
     bench's own pace: `max` where all is in memory, 1 on a real bench. `model` and
     `model_parameters` are for the twin of a simulated instrument: `instrument_error` goes to the
     instrument, the rest to the cell. `yes` answers every question of the protocol; `keys`: Enter
-    does, in the run's terminal.
+    does, in the run's terminal. `capture` gets the session at the cell's main terminals; those of
+    all other instruments that the run needs stand beside it.
     """
 
     protocol: "ProtocolFile"

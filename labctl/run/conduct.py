@@ -119,12 +119,12 @@ async def _conduct_all(
     brokers: Sequence[MqttSettings | None],
     on_progress: Sequence[OnProgress | None],
 ) -> list[RunResult | BaseException]:
+    capture = capture_of(requests)
     stops = Stops(asyncio.get_running_loop())
     links: dict[str, Link] = {}
     twins = twins_of(requests)
     factor = 1.0 if speed == "max" else speed
-    beside_twins, capture = _twins_beside(requests, twins), capture_of(requests)
-    around = opened_beside(requests[0].bench, beside_twins, factor, capture)
+    around = opened_beside(requests[0].bench, _twins_beside(requests, twins), factor, capture)
     with stops.heard():
         async with around as beside:
             tasks = [

@@ -52,11 +52,19 @@ def test_a_captured_session_is_never_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("> :OUTP ON", "> :OUTP OFF"), ("+00,0.0000", "+00,9.9000"), ("! read\n", "! safe\n")],
+    ("driver", "old", "new"),
+    [
+        ("keithley-2450", "> :OUTP ON", "> :OUTP OFF"),
+        ("keithley-2450", "+00,0.0000", "+00,9.9000"),
+        ("keithley-2450", "! read\n", "! safe\n"),
+        ("espec", "> TEMP, S40.0", "> TEMP, S40.1"),
+        ("espec", "= CancelledError", '= {"1": {"temperature_K": 297.6}}'),
+        ("daq6510", "E+01,0.000000", "E+00,0.000000"),
+        ("daq6510", '"InvalidReading"', '{"temperature_K": 9.9e37}'),
+    ],
 )
-def test_what_differs_in_a_byte_is_told(tmp_path: Path, old: str, new: str) -> None:
-    text = (sessions.FOLDER / "keithley-2450.txt").read_text(encoding="ascii")
+def test_what_differs_in_a_byte_is_told(tmp_path: Path, driver: str, old: str, new: str) -> None:
+    text = (sessions.FOLDER / f"{driver}.txt").read_text(encoding="ascii")
     assert old in text
     path = tmp_path / "session.txt"
     path.write_text(text.replace(old, new, 1), encoding="ascii")

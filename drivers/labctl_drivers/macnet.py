@@ -70,6 +70,7 @@ _WORDS = (
 )
 
 Result = Mapping[str, Any]
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class Status(NamedTuple):
@@ -93,7 +94,7 @@ def request(number: int, function: Function, **params: object) -> bytes:
         "params": {"FClass": function[0], "FNum": function[1], **params},
         "id": number,
     }
-    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(message).encode()
 
 
 def reply_of(frame: bytes) -> dict[str, Any]:

@@ -17,9 +17,7 @@ Object = Mapping[str, Any]
 def parse(frame: bytes) -> dict[str, Any]:
     """The one object that a frame holds."""
     try:
-        decoded = json.loads(
-            frame.decode("utf-8"), object_pairs_hook=_no_key_twice, parse_constant=_refuse
-        )
+        decoded = _DECODER.decode(frame.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadReply(f"no JSON ({error}): {frame[:80]!r}") from error
     if not is_object(decoded):
@@ -84,3 +82,6 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_key_twice, parse_constant=_refuse)

@@ -243,14 +243,13 @@ def checked(found: tuple[Variable, ...], program: Program, may_clip: bool = Fals
     `may_clip` not for one of the voltage: a cell that has run past its cut-off shows it so.
     """
     types = [variable.type for variable in found]
-    if len(found) != len(program.packed) or any(
-        each not in allowed for each, allowed in zip(types, program.packed, strict=True)
+    if len(found) != len(program.packed) or not all(
+        map(frozenset.__contains__, program.packed, types)
     ):
         raise InvalidReading(f"not the values that were asked for: {' '.join(types)}")
     status = 0
-    for variable in found:
+    for place, variable in enumerate(found):
+        if variable.status & OVERLOAD and not (may_clip and place == 1):
+            raise InvalidReading("the instrument is overloaded")
         status |= variable.status
-    measured = (each for n, each in enumerate(found) if not (may_clip and n == 1))
-    if any(each.status & OVERLOAD for each in measured):
-        raise InvalidReading("the instrument is overloaded")
     return status

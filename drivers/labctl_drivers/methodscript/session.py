@@ -43,11 +43,11 @@ class Session:
 
     async def line(self, timeout_s: float) -> Answer:
         """The next line, without flow control. Raises LinkTimeout and the link's errors."""
-        answer = await self._link.receive(timeout_s)
-        answer = answer._replace(data=answer.data.translate(None, FLOW_CONTROL))
-        if refusal(answer.data) is not None:
+        data, sent_s, received_s = await self._link.receive(timeout_s)
+        data = data.translate(None, FLOW_CONTROL)
+        if refusal(data) is not None:
             self._deaf_until_s = self._link.deadline(DEAF_S)
-        return answer
+        return Answer(data, sent_s, received_s)
 
     async def send(self, line: bytes) -> float:
         """Send a line once the instrument can hear it. Gives when that was."""

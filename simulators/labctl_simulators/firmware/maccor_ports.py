@@ -100,7 +100,7 @@ class JsonPort(Port):
 
     def _answer(self, raw: bytes | None, now: float) -> dict[str, Any] | None:
         try:
-            request = None if raw is None else json.loads(raw.decode(), parse_constant=_refuse)
+            request = None if raw is None else _DECODER.decode(raw.decode())
         except (ValueError, RecursionError):
             request = None
         if request is None:
@@ -194,9 +194,13 @@ def _refuse(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 def _error(ident: object, code: int, message: str) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "error": {"code": code, "message": message}, "id": ident}
 
 
 def _packed(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode() + b"\r\n"
+    return _ENCODER.encode(document).encode() + b"\r\n"

@@ -13,13 +13,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl.journal import Journal, Reader, keep_cursor, read_manifest
 from labctl.mqtt import place
-from labctl.mqtt.connection import Connection, Version, connected
 from labctl.mqtt.publisher import Publisher
 from labctl.mqtt.settings import MqttSettings
 from labctl.mqtt.topics import Topics, topics_of
+
+if TYPE_CHECKING:
+    from labctl.mqtt.connection import Connection
 
 NAME = "mqtt"
 """The cursor's name in the journal."""
@@ -67,6 +70,8 @@ class Follower:
         save: Callable[[str], None],
         shows_present: bool,
     ) -> None:
+        from labctl.mqtt.connection import Version  # aiomqtt: a run without a broker needs none
+
         self._settings = settings
         self._folder = folder
         self._topics = topics
@@ -136,6 +141,8 @@ class Follower:
         return until - time.monotonic()
 
     async def _work(self, publisher: Publisher) -> None:
+        from labctl.mqtt.connection import connected
+
         trail = place.Trail(publisher.place)
         pause_s = FIRST_PAUSE_S
         while True:
@@ -161,7 +168,9 @@ class Follower:
             await self._rest(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _pump(self, publisher: Publisher, connection: Connection, trail: place.Trail) -> None:
+    async def _pump(
+        self, publisher: Publisher, connection: "Connection", trail: place.Trail
+    ) -> None:
         while True:
             # Asked before looking: what was committed before the end is then seen.
             ending = self._patience is not None

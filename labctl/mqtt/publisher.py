@@ -3,12 +3,15 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from labctl.journal import Reader, RecordedEvent, RecordedRow
 from labctl.mqtt import payloads, present
-from labctl.mqtt.connection import Connection
 from labctl.mqtt.place import Place
 from labctl.mqtt.topics import Topics
+
+if TYPE_CHECKING:
+    from labctl.mqtt.connection import Connection
 
 READINGS_PER_PASS = 5_000
 EVENTS_PER_PASS = 500
@@ -36,7 +39,7 @@ class Publisher:
         self._cycles: list[RecordedEvent] = []
         self._newest: RecordedEvent | None = None
 
-    async def announce(self, connection: Connection) -> None:
+    async def announce(self, connection: "Connection") -> None:
         """Say how the run stands and that we are there; after each connect."""
         self._fold()
         # The broker may have forgotten what it retained: show the present, and only that.
@@ -46,14 +49,14 @@ class Publisher:
         if self.shows_present:
             await connection.send(self.topics.online, payloads.ONLINE, retain=True)
 
-    async def leave(self, connection: Connection) -> None:
+    async def leave(self, connection: "Connection") -> None:
         """Say how the run stands and that we go."""
         self._fold()
         await self._show(connection)
         if self.shows_present:
             await connection.send(self.topics.online, payloads.OFFLINE, retain=True)
 
-    async def step(self, connection: Connection) -> bool:
+    async def step(self, connection: "Connection") -> bool:
         """Publish the next portion, in order; false when there was nothing new."""
         self._fold()
         await self._show(connection)
@@ -118,7 +121,7 @@ class Publisher:
                 self._cycles.append(event)
                 self._newest = event
 
-    async def _show(self, connection: Connection) -> None:
+    async def _show(self, connection: "Connection") -> None:
         if not self.shows_present:
             return
         body = self._state.payload()

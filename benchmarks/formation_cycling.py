@@ -1,9 +1,11 @@
 """100 cycles of the anode-free formation and cycling protocol in virtual time, whole stack.
 
-    python benchmarks/formation_cycling.py [--cycles 100] [--ce 0.999]
+    python benchmarks/formation_cycling.py [--cycles 100] [--ce 0.999] [--driver keithley-2450]
 
 Prints wall and CPU seconds, the multiple of real time, rows in the journal, and the worst
-difference between a cycle's CE and that of the cell's own ledger between the same borders.
+difference between a cycle's CE and that of the cell's own ledger between the same borders. An
+instrument costs what it has to say: an EmStat tells five times a second how the cell is, a Maccor
+wants its set-point again every few seconds, a 2450 is asked when the engine wants to know.
 """
 
 import argparse
@@ -25,12 +27,13 @@ def main() -> int:
     parser.add_argument("--cycles", type=int, default=100)
     parser.add_argument("--ce", type=float, default=0.999)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--driver", default="keithley-2450")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         request = RunRequest(
             protocol=load_protocol("na-anode-free-formation-cycling"),
             cell=load_cell("na-nvp-anode-free"),
-            bench=default_bench(),
+            bench=default_bench(options.driver),
             channels={"main": "A1"},
             parameters={"cycles": str(options.cycles)},
             data=Path(folder),

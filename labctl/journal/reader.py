@@ -89,11 +89,10 @@ class Reader:
         self._database.close()
 
     def manifest(self) -> dict[str, object]:
-        """The manifest with its additions; a later one covers an earlier one."""
-        merged: dict[str, object] = {}
-        for (data,) in self._ask("SELECT data FROM manifest ORDER BY seq"):
-            merged.update(json.loads(str(data)))
-        return merged
+        """What the run was created with."""
+        rows = self._ask("SELECT data FROM manifest")
+        manifest: dict[str, object] = json.loads(str(rows[0][0])) if rows else {}
+        return manifest
 
     def readings(self, after_seq: int = 0, limit: int | None = None) -> Iterator[RecordedRow]:
         """Readings in order, those after the given number, in chunks of short transactions."""
@@ -204,7 +203,7 @@ def _open(folder: Path) -> sqlite3.Connection:
 
 
 def read_manifest(folder: Path) -> dict[str, object]:
-    """A run's manifest with its additions."""
+    """A run's manifest."""
     with Reader(folder) as reader:
         return reader.manifest()
 

@@ -36,10 +36,8 @@ from labctl_drivers.errors import (
     BadReply,
     InstrumentRefused,
     InvalidReading,
-    LinkError,
     LinkTimeout,
     OutputLost,
-    OutputUnknown,
     WrongInstrument,
 )
 from labctl_drivers.hello import Hello
@@ -48,6 +46,7 @@ from labctl_drivers.methodscript.errors import OCP_WITH_CELL_ON
 from labctl_drivers.methodscript.numbers import rounded
 from labctl_drivers.methodscript.output import LOOP, Variable, broken_off, package, technique
 from labctl_drivers.methodscript.session import TIMEOUT_S, Session, hello
+from labctl_drivers.switching_off import read_back_off
 from labctl_drivers.vocabulary import (
     Changed,
     Excitation,
@@ -237,22 +236,13 @@ class _EmStat:
         The instrument measures an open-circuit voltage only with the cell off. Raises
         OutputUnknown, at the latest after `Ratings.safe_within_s`.
         """
-        why = ""
-        try:
-            async with asyncio.timeout_at(self._link.deadline(SAFE_WITHIN_S)):
-                await self._forget()
-                for _ in range(SAFE_ATTEMPTS):
-                    try:
-                        async with self._link.turn:
-                            return await self._off_read_back()
-                    except (LinkError, WrongInstrument, InstrumentRefused, InvalidReading) as error:
-                        why = f"{type(error).__name__}: {error}"
-                        if isinstance(error, LinkTimeout) and self._is_known:
-                            # who is not heard may hear
-                            await self._session.shout(OFF)
-        except TimeoutError:
-            why = f"not within {SAFE_WITHIN_S:g} s{why and '; before, '}{why}"
-        raise OutputUnknown(f"the cell could not be read back as off: {why}")
+        await read_back_off(
+            self._switch_off,
+            self._link,
+            attempts=SAFE_ATTEMPTS,
+            within_s=SAFE_WITHIN_S,
+            what="the cell",
+        )
 
     async def close(self) -> None:
         """Give the link back. Leaves the output as it is."""
@@ -342,6 +332,19 @@ class _EmStat:
             self._session.is_idle = True
             return None
         return answer.data, answer.received_s
+
+    async def _switch_off(self) -> str:
+        """Switch off; nothing to say unless that raises."""
+        await self._forget()
+        try:
+            async with self._link.turn:
+                await self._off_read_back()
+        except LinkTimeout:
+            if self._is_known:
+                # who is not heard may hear
+                await self._session.shout(OFF)
+            raise
+        return ""
 
     async def _off_read_back(self) -> None:
         """Abort, switch off, and have the instrument show that it is off."""

@@ -26,10 +26,11 @@ from labctl_protocols.plan import (
     Record,
     Repeat,
     Where,
+    narrowed,
 )
 from labctl_protocols.problems import Problems
 from labctl_protocols.routines import Routines, default_of, is_required, parameter_entries
-from labctl_protocols.settings import narrowed, read_limits, read_record, read_start
+from labctl_protocols.settings import read_limits, read_record, read_start
 from labctl_protocols.terms import read_parameter
 from labctl_protocols.yaml12 import Entry, Scalar
 from labctl_protocols.yaml12 import Mapping as YamlMapping

@@ -106,6 +106,24 @@ class Limits:
     temperature_low_K: float | None = None
 
 
+def narrowed(one: Limits, other: Limits) -> Limits:
+    """What both sets of limits allow."""
+
+    def lower(a: float | None, b: float | None) -> float | None:
+        return min((x for x in (a, b) if x is not None), default=None)
+
+    def higher(a: float | None, b: float | None) -> float | None:
+        return max((x for x in (a, b) if x is not None), default=None)
+
+    return Limits(
+        low_V=higher(one.low_V, other.low_V),
+        high_V=lower(one.high_V, other.high_V),
+        current_A=lower(one.current_A, other.current_A),
+        temperature_high_K=lower(one.temperature_high_K, other.temperature_high_K),
+        temperature_low_K=higher(one.temperature_low_K, other.temperature_low_K),
+    )
+
+
 def limits_temperature(limits: Limits) -> bool:
     """Whether there is a limit on the temperature."""
     return (limits.temperature_low_K, limits.temperature_high_K) != (None, None)

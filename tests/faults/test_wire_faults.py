@@ -12,6 +12,7 @@ import pytest
 from helpers import broken_wire
 from helpers.broken_wire import Ran, check_never_wrong, check_sources, run_faulty
 from helpers.served_firmware import served
+from helpers.twins import twin_of
 
 from labctl.bench import Instrument, Simulate, parse_bench
 from labctl.journal import Reader
@@ -19,7 +20,6 @@ from labctl.run import conduct as conducting
 from labctl_drivers.errors import InstrumentError
 from labctl_protocols.files import load_cell
 from labctl_simulators.faults import KINDS, Fault, Faulty
-from tests.helpers.twins import twin_of
 
 DRIVERS = ("keithley-2450", pytest.param("keithley-2400", marks=pytest.mark.campaign))
 AFTER_S = 9.0

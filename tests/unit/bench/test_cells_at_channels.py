@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from helpers.twins import twins_of
 
 from labctl.bench import BenchError, Simulate, parse_bench
 from labctl.bench.model import Instrument
 from labctl.twin import Held, connect_channels, make_cell
 from labctl_protocols.files import load_cell
-from tests.helpers.twins import twins_of
 
 SMU = Instrument("smu", "keithley-2600", "sim", simulate=Simulate(model="resistor"))
 BENCH = """\

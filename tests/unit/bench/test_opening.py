@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from helpers.twins import twin_of
 
 from labctl.bench import BenchError, default_bench, parse_bench
 from labctl.bench.opening import make_channel
 from labctl_drivers.link import Link
-from tests.helpers.twins import twin_of
 
 BENCH = """\
 bench: b

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from helpers.twins import twin_of, twins_of
 
 from labctl.bench import BenchError, Simulate, default_bench, default_channels, parse_bench
 from labctl.bench.opening import make_channel
@@ -11,7 +12,6 @@ from labctl_drivers.vocabulary import Guard, Setpoint
 from labctl_protocols.files import load_cell
 from labctl_protocols.problems import ProtocolError
 from labctl_simulators.clock import VirtualLoop
-from tests.helpers.twins import twin_of, twins_of
 
 ROLES = ("main", "supply")
 BENCH = """\

@@ -314,10 +314,6 @@ class Stage:
         """Whether the programmed limit, not the measuring range, holds the source."""
         return state.limited and self.front.output and not self._range_clamps
 
-    def in_range_compliance(self, state: TerminalState) -> bool:
-        """Whether the fixed measuring range holds the source below the programmed limit."""
-        return state.limited and self.front.output and self._range_clamps
-
     def protects(self, state: TerminalState) -> bool:
         """Whether the overvoltage protection holds the source."""
         held = state.limited or self.front.function == "VOLT"

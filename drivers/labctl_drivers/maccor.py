@@ -372,5 +372,4 @@ class Maccor:
 
 
 def _from_to(off: Changed, on: Changed) -> Changed:
-    begin_s, end_s = off.time_s - off.time_error_s, on.time_s + on.time_error_s
-    return Changed((begin_s + end_s) / 2, (end_s - begin_s) / 2)
+    return Changed.between(off.time_s - off.time_error_s, on.time_s + on.time_error_s)

@@ -281,7 +281,7 @@ class SourceMeasureUnit:
         await self._check_queue(line)
         await self._verify(new)
         await self._output(on=True)
-        return _between(sent_s, answer.received_s)
+        return Changed.between(sent_s, answer.received_s)
 
     async def _output(self, sent_s: float | None = None, *, on: bool) -> Changed:
         """Confirm the output's state; it changed between sending and that.
@@ -293,7 +293,7 @@ class SourceMeasureUnit:
             line = self._dialect.ON if on else self._dialect.OFF
             await self._check_queue(line)
             raise InstrumentRefused(0, f"the output is {'off' if on else 'on'}", line)
-        return _between(answer.sent_s if sent_s is None else sent_s, answer.received_s)
+        return Changed.between(answer.sent_s if sent_s is None else sent_s, answer.received_s)
 
     async def _verify(self, program: Program) -> None:
         expected = self._dialect.expected(program)
@@ -372,7 +372,3 @@ class SourceMeasureUnit:
             if entry.is_error:
                 errors.append(entry)
         return errors
-
-
-def _between(sent_s: float, received_s: float) -> Changed:
-    return Changed((sent_s + received_s) / 2, (received_s - sent_s) / 2)

@@ -16,7 +16,6 @@ from labctl_drivers.emstat.scripts import (
     Timing,
     bandwidth_Hz,
     break_if,
-    check_inside,
     galvanostat,
     longest_s,
     pack,
@@ -26,6 +25,7 @@ from labctl_drivers.emstat.scripts import (
 )
 from labctl_drivers.errors import OutOfRange
 from labctl_drivers.methodscript.numbers import rounded
+from labctl_drivers.setpoints import check_inside
 from labctl_drivers.vocabulary import Guard, Setpoint
 
 CALM_V = 5e-3

@@ -11,8 +11,7 @@ from labctl_drivers.emstat.scripts import (
     Script,
     bandwidth_Hz,
     break_if,
-    check_inside,
-    check_numbers,
+    check_setpoint,
     galvanostat,
     pack,
     potentiostat,
@@ -21,6 +20,7 @@ from labctl_drivers.emstat.scripts import (
 )
 from labctl_drivers.errors import OutOfRange
 from labctl_drivers.methodscript.numbers import rounded
+from labctl_drivers.setpoints import check_inside
 from labctl_drivers.vocabulary import Excitation, Guard, Setpoint, SweepShape
 
 EIS_BANDWIDTH_HZ = 1e6
@@ -63,7 +63,7 @@ def sweep_program(setpoint: Setpoint, guard: Guard, model: Model) -> Program:
 
 def spectrum_program(excitation: Excitation, guard: Guard, model: Model) -> Program:
     """The script for an impedance spectrum. Raises OutOfRange."""
-    check_numbers(Setpoint("rest"), guard, model)
+    check_setpoint(Setpoint("rest"), guard, model)
     points = points_of(excitation, model)
     script = Script()
     script.var("t", "f", "x", "y")

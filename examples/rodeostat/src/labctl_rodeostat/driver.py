@@ -385,5 +385,4 @@ def _only_the_voltage_differs(old: Program, new: Program) -> bool:
 
 
 def _between(first: Answer, last: Answer) -> Changed:
-    half_s = (last.received_s - first.sent_s) / 2
-    return Changed(first.sent_s + half_s, half_s)
+    return Changed.between(first.sent_s, last.received_s)

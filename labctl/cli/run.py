@@ -98,13 +98,17 @@ def run(
     )
     with shown_progress(json=json) as on_progress:
         result = conduct(request, on_progress)
+    _tell(result, json=json)
+    return result.exit_code
+
+
+def _tell(result: RunResult, *, json: bool) -> None:
     if json:
         print_json(result_json(result))
     else:
         print_lines([*_result_lines(result), *result.notes])
     if result.exit_code != 0:
         print(f"labctl: {result.outcome}: {result.reason}", file=sys.stderr)
-    return result.exit_code
 
 
 def result_json(result: RunResult) -> dict[str, object]:

@@ -105,7 +105,7 @@ class Reader:
             seq, t_s, unix_s, after_reading, kind, data = values
             yield RecordedEvent(seq, t_s, unix_s, after_reading, kind, json.loads(data))
 
-    def newest_events(self, *kinds: str, limit: int = 1) -> list[RecordedEvent]:
+    def newest_events(self, *kinds: str, limit: int) -> list[RecordedEvent]:
         """The newest events of these kinds, the newest first."""
         rows = self._ask(
             f"SELECT {', '.join(schema.EVENT_COLUMNS)} FROM events "

@@ -28,10 +28,10 @@ def nodes_of(steps: str, cell: str = "full", head: str = "", **parameters: str) 
     return list(every(plan_of(steps, cell, head, **parameters).steps))
 
 
-def problems_in(steps: str, cell: str = "full", head: str = "") -> list[str]:
+def problems_in(steps: str) -> list[str]:
     """What is refused, as printed."""
     try:
-        plan_of(steps, cell, head)
+        plan_of(steps)
     except ProtocolError as error:
         return str(error).split("\n")
     return []
@@ -94,6 +94,6 @@ def value_of(text: str, names: Known | None = None, cell: str | None = "full") -
     return term_of(text, cell).run(names or Known())
 
 
-def truth_of(text: str, names: Known | None = None, cell: str | None = "full") -> Value:
+def truth_of(text: str, names: Known | None = None) -> Value:
     """The truth value of a condition."""
-    return term_of(text, cell, "condition").run(names or Known())
+    return term_of(text, start="condition").run(names or Known())

@@ -29,8 +29,8 @@ def plan_of(steps: str, cell: CellRecord = BIG, head: str = "") -> Plan:
     return bind(protocol_from_text(f"name: x\n{head}\nsteps:\n{steps}\n", "x.yaml"), cell, None)
 
 
-def method_of(steps: str, cell: CellRecord = BIG, head: str = "") -> list[Json]:
-    document, _ = unicycler_document(plan_of(steps, cell, head), "s")
+def method_of(steps: str, cell: CellRecord = BIG) -> list[Json]:
+    document, _ = unicycler_document(plan_of(steps, cell), "s")
     method = document["method"]
     assert isinstance(method, list)
     return method

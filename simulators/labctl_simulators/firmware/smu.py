@@ -10,8 +10,9 @@ from math import inf, sqrt
 from typing import Literal, NamedTuple
 
 from labctl_simulators.firmware.calibration import Calibration, Polarities, apply
-from labctl_simulators.firmware.exchange import Instrument, Talk
+from labctl_simulators.firmware.exchange import Instrument
 from labctl_simulators.firmware.models import Model, Quantity, Range
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.scpi import ScpiError
 from labctl_simulators.ports import Source, TerminalState
 from labctl_simulators.terminals import Terminals

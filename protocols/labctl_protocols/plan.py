@@ -5,7 +5,7 @@ where they are meant). Routines are expanded, areal units and C-rates resolved, 
 unrolled. A plan is a frozen value; where the run stands is the engine's state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -304,6 +304,17 @@ class If(Step):
 
 TimedNode = Drive | Rest | Hold | Sweep | Impedance
 Node = TimedNode | Ask | Set | Mark | Stop | Exit | Group | Repeat | For | If
+
+
+def every(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """These nodes and all inside them, in file order; a `then hold` is a part of its drive."""
+    for node in nodes:
+        yield node
+        if isinstance(node, If):
+            yield from every(node.then)
+            yield from every(node.otherwise)
+        elif isinstance(node, Group | Repeat | For):
+            yield from every(node.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from itertools import count
 
 from helpers.cells_under_test import CELLS, RATINGS
-from labctl_protocols.checker import MEASURED, bind, every
+from labctl_protocols.checker import MEASURED, bind
 from labctl_protocols.context import Context, Scope, Term
 from labctl_protocols.control import bind_steps
 from labctl_protocols.expressions import parse
 from labctl_protocols.files import protocol_from_text
-from labctl_protocols.plan import Limits, Node, Plan, Value, Where
+from labctl_protocols.plan import Limits, Node, Plan, Value, Where, every
 from labctl_protocols.problems import Problems, ProtocolError
 from labctl_protocols.quantities import NUMBER
 from labctl_protocols.terms import maker_of

@@ -15,9 +15,9 @@ from labctl.convert import convert_text
 from labctl.convert.to_unicycler import unicycler_document
 from labctl.convert.vendor import VendorError, vendor_text
 from labctl_protocols.cell_record import CellRecord
-from labctl_protocols.checker import bind, every
+from labctl_protocols.checker import bind
 from labctl_protocols.files import load_cell, load_protocol, protocol_from_text
-from labctl_protocols.plan import Limits, Node, Plan
+from labctl_protocols.plan import Limits, Node, Plan, every
 from labctl_protocols.problems import ProtocolError
 
 aurora = pytest.importorskip("aurora_unicycler")

@@ -149,7 +149,7 @@ class Reader:
             "SELECT step_count, max(charging_Ah) - min(charging_Ah)"
             " - max(discharging_Ah) + min(discharging_Ah) FROM readings GROUP BY step_count"
         )
-        return {step: net for step, net in rows}
+        return dict(rows)
 
     def check(self) -> list[str]:
         """What SQLite's own integrity check finds wrong; empty when nothing is."""

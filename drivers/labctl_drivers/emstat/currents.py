@@ -56,7 +56,6 @@ def current_program(setpoint: Setpoint, guard: Guard, model: Model, timing: Timi
     script.given("s", "ja", 0.0)
     script.add(
         *galvanostat(
-            model,
             max(abs(guard.low_V), abs(guard.high_V)),
             current,
             bandwidth_Hz(timing.cut_off_interval_s),

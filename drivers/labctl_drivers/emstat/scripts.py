@@ -139,7 +139,7 @@ def potentiostat(
     ]
 
 
-def galvanostat(model: Model, range_V: float, current_A: float, hertz: float) -> list[str]:
+def galvanostat(range_V: float, current_A: float, hertz: float) -> list[str]:
     """Set up to apply this current."""
     scale, current = written(range_V), written(abs(current_A))
     return [

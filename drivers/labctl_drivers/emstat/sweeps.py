@@ -137,7 +137,7 @@ def _galvanostatic(script: Script, amplitude_A: float, guard: Guard, model: Mode
     range_V = max(abs(guard.low_V), abs(guard.high_V))
     # the peak must fit, whether or not the instrument takes the amplitude for an effective value
     range_A = min(2.0 * amplitude_A, model.max_current_A)
-    script.add(*galvanostat(model, range_V, range_A, EIS_BANDWIDTH_HZ))
+    script.add(*galvanostat(range_V, range_A, EIS_BANDWIDTH_HZ))
     return "meas_loop_geis"
 
 

@@ -46,7 +46,7 @@ def setpoint_of(engine: Engine, step: StepState) -> Setpoint:
         most = abs(step.set_current_A) if step.set_current_A else guard_now(engine).max_current_A
         node = engine.view(step).node
         if isinstance(node, Sweep) and sweeps_itself(engine):
-            return Setpoint("sweep", most, sweep=_way_left(engine, step, node))
+            return Setpoint("sweep", most, sweep=_way_left(step, node))
         return Setpoint("voltage", most, step.set_voltage_V)
     goes_over = engine.view(step).goes_over
     return Setpoint("current", step.set_current_A or 0.0, step.set_voltage_V, goes_over)
@@ -57,7 +57,7 @@ def sweeps_itself(engine: Engine) -> bool:
     return "sweep" in engine.ratings.modes
 
 
-def _way_left(engine: Engine, step: StepState, node: Sweep) -> SweepShape:
+def _way_left(step: StepState, node: Sweep) -> SweepShape:
     start_V, *corners_V = step.corners
     cycles = node.cycles
     if step.elapsed_s:

@@ -3,13 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from labctl_drivers.errors import (
-    InstrumentRefused,
-    InvalidReading,
-    LinkError,
-    OutputUnknown,
-    WrongInstrument,
-)
+from labctl_drivers.errors import InstrumentError, OutputUnknown
 from labctl_drivers.link import Link
 
 
@@ -32,7 +26,7 @@ async def read_back_off(
             for _ in range(attempts):
                 try:
                     why = await attempt()
-                except (LinkError, WrongInstrument, InstrumentRefused, InvalidReading) as error:
+                except InstrumentError as error:
                     why = f"{type(error).__name__}: {error}"
                 if not why:
                     return

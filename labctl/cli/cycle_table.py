@@ -27,8 +27,8 @@ def _of(head: str, key: str, form: str, factor: float = 1.0) -> Column:
     return Column(head, cell)
 
 
-def _half(head: str, which: str, key: str, form: str) -> Column:
-    return Column(head, lambda cycle: figure(number(part(cycle, which), key), form))
+def _half(head: str, which: str, key: str) -> Column:
+    return Column(head, lambda cycle: figure(number(part(cycle, which), key), ".4f"))
 
 
 def _nucleation(cycle: Data) -> str:
@@ -45,9 +45,9 @@ CHARGES = (
     _of("cycle", "cycle", ".0f"),
     Column("class", lambda cycle: text(cycle, "class")),
     Column("first", lambda cycle: text(part(cycle, "first"), "kind")),
-    _half("mAh", "first", "charge_mAh", ".4f"),
+    _half("mAh", "first", "charge_mAh"),
     Column("second", lambda cycle: text(part(cycle, "second"), "kind")),
-    _half("mAh", "second", "charge_mAh", ".4f"),
+    _half("mAh", "second", "charge_mAh"),
     _of("CE/%", "ce_percent", ".3f"),
     _of("±/%", "u_ce_percent", ".3f"),
     _of("Qirr/mAh", "irreversible_mAh", ".4f"),
@@ -72,8 +72,8 @@ SYMMETRIC = (
 CELL = (
     _of("EE/%", "energy_efficiency_percent", ".2f"),
     _of("VE/%", "voltage_efficiency_percent", ".2f"),
-    _half("V1/V", "first", "mean_voltage_V", ".4f"),
-    _half("V2/V", "second", "mean_voltage_V", ".4f"),
+    _half("V1/V", "first", "mean_voltage_V"),
+    _half("V2/V", "second", "mean_voltage_V"),
     _of("ΔV/mV", "polarisation_V", ".1f", 1e3),
 )
 FLAGS = Column("flags", _flags)
@@ -124,6 +124,9 @@ def half_line(half: Data) -> str:
     return f"{role} half: {text(half, 'kind')} {charge}" + (f" in {group}" if group else "")
 
 
+TOTALS = {name: f"{name} in all" for name in ("plated", "irreversible", "supplied")}
+
+
 def summary_lines(document: Data) -> Iterator[str]:
     """The means by name, ICE, totals, life."""
     retention = part(document, "retention")
@@ -133,7 +136,7 @@ def summary_lines(document: Data) -> Iterator[str]:
     if value:
         yield f"ICE/%: {value} (cycle {initial['cycle']})"
     totals = part(document, "totals")
-    for name, word in (("plated", "plated in all"), ("irreversible", "irreversible in all")):
+    for name, word in TOTALS.items():
         value = _with_uncertainty(totals, f"{name}_mAh", ".4f", " mAh")
         per_area = _with_uncertainty(totals, f"{name}_mAh_cm2", ".4f", " mAh/cm2")
         if value:

@@ -63,6 +63,8 @@ from labctl_drivers.vocabulary import (
 
 SAFE_ATTEMPTS = 3
 SAFE_WITHIN_S = 15.0
+LATE_POINT_S = 5.0
+"""A host that was held up longer has left the cell alone: the spectrum ends."""
 READ_BACK = 1e-5
 """What an instrument says it was given may differ by so much: a package has 5 digits at least."""
 
@@ -162,10 +164,9 @@ class _EmStat:
         async with self._link.turn:
             return await self._apply(program)
 
-    def _clock(self, sent_s: float, heard_s: float) -> Clock:
-        """Of a script that began between the two; it is the host that makes packages late."""
-        late_s = self._link.deadline(LATE_S) - asyncio.get_running_loop().time()
-        return Clock(sent_s, heard_s, late_s)
+    def _late_s(self, host_s: float) -> float:
+        """On the loop's clock: it is the host that makes packages late."""
+        return self._link.deadline(host_s) - asyncio.get_running_loop().time()
 
     async def _apply(self, program: Program) -> Changed:
         before = self._program if self._stream is not None and not self._stream.is_over else None
@@ -174,9 +175,14 @@ class _EmStat:
         off_s = asyncio.get_running_loop().time()
         sent_s, began_s, loop = await self._begin(program)
         model = self._model
-        clock = self._clock(sent_s, began_s)
         self._stream = Stream(
-            self._session, program, loop, clock, model.ranges, model.volts.full_scale
+            self._session,
+            program,
+            loop,
+            Clock(sent_s, began_s),
+            model.ranges,
+            model.volts.full_scale,
+            self._late_s(LATE_S),
         )
         self._program = program
         if before is None or not before.drives:
@@ -210,10 +216,10 @@ class _EmStat:
             async with self._link.turn:
                 await self._silence()
                 sent_s, began_s, _ = await self._begin(program)
-            clock = self._clock(sent_s, began_s)
+            clock, late_s = Clock(sent_s, began_s), self._late_s(LATE_POINT_S)
             while line := await self._spectrum_line(program):
                 if line[0][:1] == b"P":
-                    yield _point(package(line[0]), program, clock, line[1])
+                    yield _point(package(line[0]), program, clock, line[1], late_s)
         finally:
             # somebody who switches off meanwhile goes before or after this, never between
             async with self._link.turn:
@@ -380,13 +386,14 @@ def _differences(found: tuple[Variable, ...], program: Program) -> list[str]:
 
 
 def _point(
-    found: tuple[Variable, ...], program: Program, clock: Clock, arrived_s: float
+    found: tuple[Variable, ...], program: Program, clock: Clock, arrived_s: float, late_s: float
 ) -> ImpedancePoint:
     checked(found, program)
     time, frequency, real, imaginary = found
-    return ImpedancePoint(
-        clock.when(time.value, arrived_s), frequency.value, real.value, imaginary.value
-    )
+    time_s = clock.when(time.value, arrived_s)
+    if arrived_s - time_s - clock.error_s > late_s:
+        raise InvalidReading(f"a point measured {arrived_s - time_s:.3f} s before it came")
+    return ImpedancePoint(time_s, frequency.value, real.value, imaginary.value)
 
 
 class EmStat4(_EmStat):

@@ -8,6 +8,7 @@ import pytest
 from helpers.canned_instrument import Canned
 
 from labctl_drivers.emstat.driver import EmStat4, EmStatPico, Nexus
+from labctl_drivers.emstat.stream import LATE_S
 from labctl_drivers.errors import (
     InstrumentRefused,
     InvalidReading,
@@ -316,15 +317,53 @@ async def test_flow_control_may_stand_anywhere():
         assert (await channel.read()).ended
 
 
-async def test_an_old_package_and_one_again_are_no_readings():
-    late = packet(1.5, b"8061A80u")
-    async with on(charging(FIRST, packet(0.3), late)) as (channel, _):
+async def test_one_again_is_no_reading():
+    async with on(charging(FIRST, packet(0.3))) as (channel, _):
         await channel.open()
         await channel.apply(CHARGE, LI)
         await channel.read()
-        for words in ("no later than", "before it came"):
-            with pytest.raises(InvalidReading, match=words):
-                await channel.read()
+        with pytest.raises(InvalidReading, match="no later than"):
+            await channel.read()
+
+
+def after_a_while(*also):
+    """Nothing is heard for 3.4 s; then all that was said meanwhile, at 0.4 s, 0.6 s and so on."""
+    said = [b"%07Xu" % (0x8000000 + 200_000 * n) for n in range(2, 18)]
+    lines = [packet(3.635, time)[1].removesuffix(b"\n") for time in said]
+    return charging(FIRST, at(3.635, *lines, *also))
+
+
+async def test_a_host_that_was_held_up_goes_on_with_what_is_new():
+    async with on(after_a_while()) as (channel, _):
+        await channel.open()
+        await channel.apply(CHARGE, LI)
+        await asyncio.sleep(3.2)
+        # one is 3 s old, and the first of those that come are
+        reading = await channel.read()
+        assert asyncio.get_running_loop().time() - reading.time_s < LATE_S + 0.2
+
+
+async def test_what_a_host_that_was_held_up_hears_last_of_a_script_is_a_reading():
+    """The charge until then has passed, although nobody looked."""
+    async with on(after_a_while(b"*", b"")) as (channel, _):
+        await channel.open()
+        changed = await channel.apply(CHARGE, LI)
+        await channel.read()
+        await asyncio.sleep(8.0)
+        last = await channel.read()
+        assert last.ended
+        assert last.time_s == pytest.approx(changed.time_s + 3.4, abs=2e-3)
+        with pytest.raises(OutputLost):
+            await channel.read()
+
+
+async def test_a_package_that_waited_unread_for_too_long_is_no_reading():
+    async with on(charging(FIRST)) as (channel, _):
+        await channel.open()
+        await channel.apply(CHARGE, LI)
+        await asyncio.sleep(2.0)
+        with pytest.raises(LinkTimeout):
+            await channel.read()
 
 
 async def test_a_stream_that_falls_silent_is_a_time_out_and_may_go_on():

@@ -103,7 +103,7 @@ class _EmStat:
             raise ValueError(f"pause_s is from 0 to 1, not {pause_s:g}")
         self._link = link
         self._session = Session(link, pause_s)
-        self._serial = serial
+        self._serial = self._expected = serial
         self._timing = Timing(interval_s, rest_interval_s, cut_off_interval_s)
         self._model = self.MODELS[self.BASE_MODEL]
         self._is_known = False
@@ -143,6 +143,7 @@ class _EmStat:
         """
         await self._forget()
         self._is_known = self._has_serial = False
+        self._expected = self._serial
         firmware = await self._identify()
         if await self._session.is_running():
             return Opened(Identity("PalmSens", self._model.name, "", firmware), True)
@@ -283,12 +284,15 @@ class _EmStat:
         return firmware
 
     async def _check_serial(self) -> str:
-        """The serial number, which only an idle instrument tells. Raises WrongInstrument."""
+        """The serial number, which only an idle instrument tells; from then on it is no other.
+
+        Raises WrongInstrument.
+        """
         serial = (await self._session.ask(b"i")).decode("ascii", "replace").strip()
-        if self._serial is not None and serial != self._serial:
+        if self._expected is not None and serial != self._expected:
             self._is_known = False
-            raise WrongInstrument(f"serial number {serial} answers, not {self._serial}")
-        self._has_serial = True
+            raise WrongInstrument(f"serial number {serial} answers, not {self._expected}")
+        self._expected, self._has_serial = serial, True
         return serial
 
     async def _cell_is_on(self) -> bool:
@@ -355,7 +359,7 @@ class _EmStat:
             self._has_serial = False
             await self._identify()
         if (
-            self._serial is not None
+            self._expected is not None
             and not self._has_serial
             and not await self._session.is_running()
         ):

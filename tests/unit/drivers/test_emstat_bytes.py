@@ -12,6 +12,7 @@ from labctl_drivers.emstat.stream import LATE_S
 from labctl_drivers.errors import (
     InstrumentRefused,
     InvalidReading,
+    LinkLost,
     LinkTimeout,
     OutOfRange,
     OutputLost,
@@ -133,6 +134,20 @@ async def test_another_serial_is_refused_and_never_switched_off():
         with pytest.raises(WrongInstrument):
             await channel.open()
         with pytest.raises(OutputUnknown):
+            await channel.safe()
+
+
+async def test_another_one_in_its_place_after_a_lost_link_is_not_taken_for_it():
+    """The bench names no serial number, but this is not the instrument that drives the cell."""
+    other = (b"i\n", [at(0.001, b"iES4HR0099")])
+    async with on([*charging(FIRST), (b"Z\n", []), *[HR, IDLE, other] * 3]) as (channel, canned):
+        await channel.open()
+        await channel.apply(CHARGE, LI)
+        await channel.read()
+        canned.hang_up = True
+        with pytest.raises(LinkLost):
+            await channel.apply(Setpoint("rest"), LI)
+        with pytest.raises(OutputUnknown, match="ES4HR0099 answers, not ES4HR0042"):
             await channel.safe()
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,11 +19,13 @@ from labctl.cli.requests import default_data
 from labctl.doctor.finding import Finding
 
 if TYPE_CHECKING:
+    from labctl.run.stops import Stops
     from labctl.twin import Twin
     from labctl_drivers.link import Link
     from labctl_drivers.vocabulary import Identity
     from labctl_protocols.cell_record import CellRecord
 
+Tell = Callable[[str, Finding], None]
 MARKS = {"good": "ok ", "odd": "?  ", "bad": "BAD"}
 
 
@@ -74,12 +76,13 @@ def doctor(
     folder = default_data(described) if data is None else data
     shown: dict[str, list[Finding]] = {name: [] for name in (*names, *beside)}
     files: list[Path] = []
-    for name, finding in _all_findings(
-        described, names, record, ohm, folder, files, sorted(beside)
-    ):
+
+    def tell(name: str, finding: Finding) -> None:
         shown[name].append(finding)
         if not json:
             print(f"{MARKS[finding.state]}  {name}  {finding.check}: {finding.text}", flush=True)
+
+    _look(described, names, record, ohm, folder, files, sorted(beside), tell)
     good = not any(finding.state == "bad" for found in shown.values() for finding in found)
     if json:
         channels = {name: [asdict(each) for each in found] for name, found in shown.items()}
@@ -103,7 +106,7 @@ def _ohm(text: str) -> float:
     return to_si(quantity)
 
 
-def _all_findings(
+def _look(
     bench: Bench,
     names: Sequence[str],
     cell: "CellRecord | None",
@@ -111,7 +114,9 @@ def _all_findings(
     data: Path,
     files: list[Path],
     beside: Sequence[str],
-) -> Iterator[tuple[str, Finding]]:
+    tell: Tell,
+) -> None:
+    """Visit everything. Raises KeyboardInterrupt for a signal, once what was on is off."""
     from labctl.run.clock import new_loop
 
     in_memory = {bench.is_in_memory(name) for name in names}
@@ -124,15 +129,40 @@ def _all_findings(
             _visits(bench, names, cell, ohm, data, files, twins),
             _visits_beside(bench, beside, twins),
         ):
-            with suppress(StopAsyncIteration):
-                while True:
-                    yield runner.run(_next(visits))
+            if runner.run(_told(visits, tell)):
+                raise KeyboardInterrupt
 
 
-async def _next(
-    visits: AsyncIterator[tuple[str, Finding]],
-) -> tuple[str, Finding]:
-    return await anext(visits)
+async def _told(visits: AsyncGenerator[tuple[str, Finding], None], tell: Tell) -> bool:
+    """Tell all findings, unless a signal asks for the end: a visit ends switched off either way.
+
+    Gives whether one did.
+    """
+    from labctl.run.stops import Stops
+
+    stops = Stops(asyncio.get_running_loop())
+    telling = asyncio.create_task(_tell_all(visits, tell, stops))
+
+    def stop(_: str) -> None:
+        telling.cancel()
+
+    with stops.heard():
+        stops.to(stop)
+        await asyncio.wait([telling])
+    if not telling.cancelled():
+        telling.result()
+    return stops.asked is not None
+
+
+async def _tell_all(
+    visits: AsyncGenerator[tuple[str, Finding], None], tell: Tell, stops: "Stops"
+) -> None:
+    async with aclosing(visits):
+        async for name, finding in visits:
+            tell(name, finding)
+            if stops.asked:
+                # while it was switching off, which nothing breaks off
+                return
 
 
 async def _visits(
@@ -143,7 +173,7 @@ async def _visits(
     data: Path,
     files: list[Path],
     twins: "Mapping[str, Twin]",
-) -> AsyncIterator[tuple[str, Finding]]:
+) -> AsyncGenerator[tuple[str, Finding], None]:
     from labctl.bench.opening import make_channel
     from labctl.doctor.records import write_record
     from labctl.doctor.visit import visit
@@ -154,12 +184,13 @@ async def _visits(
         identity: Identity | None = None
         findings: list[Finding] = []
         try:
-            async for found in visit(channel, cell, ohm):
-                if isinstance(found, Finding):
-                    findings.append(found)
-                    yield name, found
-                else:
-                    identity = found
+            async with aclosing(visit(channel, cell, ohm)) as visited:
+                async for found in visited:
+                    if isinstance(found, Finding):
+                        findings.append(found)
+                        yield name, found
+                    else:
+                        identity = found
         finally:
             with suppress(Exception):
                 await channel.close()
@@ -170,7 +201,7 @@ async def _visits(
 
 async def _visits_beside(
     bench: Bench, instruments: Sequence[str], twins: "Mapping[str, Twin]"
-) -> AsyncIterator[tuple[str, Finding]]:
+) -> AsyncGenerator[tuple[str, Finding], None]:
     from labctl.auxiliary_twin import auxiliary_twins
     from labctl.bench.auxiliaries import make_auxiliary
     from labctl.doctor.beside import look_beside

@@ -72,6 +72,8 @@ class RunLoop:
         self._on_answer = on_answer
         self._speed = speed
         self._slept = SleepWatch(speed)
+        self._blind: Stopping | None = None
+        self._has_looked = False
         self._end: tuple[Outcome, str] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._bad_readings = 0
@@ -136,6 +138,8 @@ class RunLoop:
             self._on_answer(answer)
             return off
         self._on_answer(answer)
+        if self._blind is not None and self._has_looked:
+            return self._blind
         if command is not None:
             return await self._obey(command)
         if self._spectrum is not None:
@@ -174,7 +178,8 @@ class RunLoop:
             changed = await channel.apply(command.setpoint, command.guard)
         except InstrumentError as error:
             return self._fault(error)
-        return self._asleep(began_s) or Applied(changed.time_s, changed.time_error_s)
+        self._watch_sleep(began_s)
+        return Applied(changed.time_s, changed.time_error_s)
 
     async def _set(self, command: SetAux) -> Heard:
         """Have it set; the operator need not wait for an instrument that does not answer."""
@@ -271,17 +276,28 @@ class RunLoop:
         period_s = due_s - asyncio.get_running_loop().time()
         if not self._said and not self._beside:
             await self._sleep_until(due_s)
-        if self._said and self._end is None:
-            # a gap is one also if somebody spoke at its end
-            return self._asleep(due_s, period_s) or self._operator_said()
-        if self._beside and self._end is None:
-            return self._asleep(due_s, period_s) or self._beside.popleft()
+        # a gap is one also if somebody spoke at its end
+        self._watch_sleep(due_s, period_s)
+        if self._blind is None and self._end is None:
+            if self._said:
+                return self._operator_said()
+            if self._beside:
+                return self._beside.popleft()
         heard = await self._read()
-        late = self._asleep(due_s, period_s) if isinstance(heard, Reading) else None
-        return late or heard
+        if isinstance(heard, Reading):
+            self._watch_sleep(due_s, period_s)
+            self._has_looked = True
+        return heard
+
+    def _watch_sleep(self, due_s: float, period_s: float = 0.0) -> None:
+        """What a gap means: nobody knows what went on in it, so the run ends; but first comes a
+        reading, by which it is known what has passed.
+        """
+        late = self._asleep(due_s, period_s)
+        if late is not None and self._blind is None:
+            self._blind, self._has_looked = late, False
 
     def _asleep(self, due_s: float, period_s: float = 0.0) -> Stopping | None:
-        """What a gap means: nobody knows what went on in it, so the run ends."""
         now_s = asyncio.get_running_loop().time()
         gap_s = self._slept.host_gap_s(due_s, now_s, period_s)
         if gap_s is None:

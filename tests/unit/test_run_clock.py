@@ -69,7 +69,12 @@ def test_a_standstill_anywhere_ends_the_run(
     assert (ran.result.outcome, ran.result.exit_code) == ("fault", 4)
     assert "HostSlept" in ran.result.reason
     assert not ran.wire.firmware.output_on
-    assert calls <= 7  # soon, not at the end
+    assert calls <= 8  # soon, not at the end
+    with Reader(ran.result.folder) as reader:
+        last_s = [row.t_s for row in reader.readings()][-1]
+        (fault,) = [event for event in reader.events() if event.kind == "fault"]
+    # what it stood still for, 8 s of its own, lies between two readings, or within one
+    assert fault.t_s - last_s < (6.0 if at == "read" else 2.0)
 
 
 def test_a_standstill_is_one_also_if_somebody_speaks_at_its_end(

@@ -280,9 +280,14 @@ class Engine:
         if not self._ending:
             self.stop("fault", "the output went off unasked")
             return self._answer(None)
-        charge.output_changed(self, heard.time_s, 0.0, drives=False)
-        state.off = True
         outcome, reason = self._stopping
+        error_s, last = 0.0, state.output.now
+        if isinstance(heard, Unsafe) or outcome in ("fault", "error"):
+            # it may have gone off at any moment since it was last seen
+            driven_s = 0.0 if last is None else heard.time_s - last.time_s
+            error_s = max(0.0, driven_s) if state.output.driven else 0.0
+        charge.output_changed(self, heard.time_s, error_s, drives=False)
+        state.off = True
         if isinstance(heard, Unsafe):
             self.tell("output", {"on": None, "read_back": False})
             self.tell("fault", {"error": "OutputUnknown", "text": heard.text})

@@ -4,11 +4,11 @@ import random
 from dataclasses import dataclass, field, replace
 
 import pytest
-from helpers.engine_bench import Bench, Metal, run
-from helpers.plans import charge_As, group, make_plan, plate, strip, volts
+from helpers.engine_bench import Bench, Metal, Outside, Trace, run
+from helpers.plans import charge_As, group, make_plan, plate, seconds, strip, volts
 
-from labctl_drivers.vocabulary import Reading
-from labctl_protocols.decisions import Applied, Apply, Heard, Safe, Safed
+from labctl_drivers.vocabulary import Reading, Setpoint
+from labctl_protocols.decisions import Applied, Apply, Heard, Safe, Safed, Stopping
 from labctl_protocols.plan import Limits
 
 LIMITS = Limits(low_V=-0.5, high_V=1.5, current_A=0.01)
@@ -74,3 +74,36 @@ def test_the_stated_uncertainty_holds_whenever_it_measured(where: tuple[float, f
         (told,) = run(plan, bench).data("group_left")
         beyond += abs(told["ce"] - CE) > told["u_ce"]
     assert beyond <= 0.05 * runs
+
+
+@pytest.mark.parametrize("refuse_safe", [False, True], ids=["off", "unknown"])
+def test_a_fault_leaves_open_since_when_nothing_has_flowed(refuse_safe: bool) -> None:
+    """The output goes off by itself, seconds before anybody knows; the strip's charge is doubtful
+    by that much, and says so.
+    """
+    plan = make_plan(
+        group(
+            "ce",
+            plate(CURRENT_A, seconds(50.0)),
+            strip(CURRENT_A, volts(0.5), charge_As(1.2 * CHARGE_As)),
+            pair="total",
+        ),
+        limits=LIMITS,
+    )
+    for blind_s in (0.0, 0.1, 2.0, 15.0):
+        bench = Bench(Metal(efficiency=CE), refuse_safe=refuse_safe)
+
+        def goes_off(
+            trace: Trace, bench: Bench = bench, blind_s: float = blind_s
+        ) -> Outside | None:
+            if not (bench.setpoint.current_A > 0 and bench.now_s > 70.0):
+                return None
+            bench.setpoint = Setpoint("rest")
+            bench.advance(bench.now_s + blind_s)
+            return Stopping(0.0, "fault", "LinkLost: it was unplugged")
+
+        (told,) = run(plan, bench, stop_when=goes_off).data("group_left")
+        passed = {setpoint.current_A: charge for setpoint, charge in bench.by_setpoint}
+        truth = passed[CURRENT_A] / -passed[-CURRENT_A]
+        assert abs(told["ce"] - truth) <= told["u_ce"]
+        assert told["u_ce"] <= 0.01 + 1.2 * blind_s / 50.0

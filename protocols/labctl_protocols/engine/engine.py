@@ -94,6 +94,7 @@ class Engine:
         self._view: View | None = None
         self._viewed: tuple[Plan, int] | None = None
         self._drives_next = False
+        self._asked_A = 0.0
         self._events: list[Event] = []
         self._rows: list[Row] = []
         self._commands: list[Command] = []
@@ -281,12 +282,9 @@ class Engine:
             self.stop("fault", "the output went off unasked")
             return self._answer(None)
         outcome, reason = self._stopping
-        error_s, last = 0.0, state.output.now
-        if isinstance(heard, Unsafe) or outcome in ("fault", "error"):
-            # it may have gone off at any moment since it was last seen
-            driven_s = 0.0 if last is None else heard.time_s - last.time_s
-            error_s = max(0.0, driven_s) if state.output.driven else 0.0
-        charge.output_changed(self, heard.time_s, error_s, drives=False)
+        failed = isinstance(heard, Unsafe) or outcome in ("fault", "error")
+        unseen_As = charge.unseen_As(self, heard.time_s, self._asked_A) if failed else 0.0
+        charge.output_changed(self, heard.time_s, 0.0, False, unseen_As)
         state.off = True
         if isinstance(heard, Unsafe):
             self.tell("output", {"on": None, "read_back": False})
@@ -306,6 +304,7 @@ class Engine:
     def apply(self, setpoint: Setpoint, guard: Guard | None = None) -> None:
         """Command the output of the connected terminal to change."""
         self._drives_next = setpoint.mode != "rest"
+        self._asked_A = abs(setpoint.current_A) if self._drives_next else 0.0
         self.state.awaiting = True
         self._commands.append(Apply(setpoint, guard or self.guard(), self.state.terminal))
 
@@ -333,7 +332,7 @@ class Engine:
         """Command the connected terminal off, to wait there or to go over to another."""
         self.state.phase = "switching" if switching else "opening"
         self.state.awaiting = True
-        self._drives_next = False
+        self._drives_next, self._asked_A = False, 0.0
         self._commands.append(Safe(self.state.terminal))
 
     def stop(self, outcome: Outcome, reason: str) -> None:
@@ -341,6 +340,12 @@ class Engine:
         if self._ending:
             return
         self.record_last()
+        step = self.state.step
+        if self.state.awaiting and self.gap_step is None and step is not None and not step.begun:
+            # what was asked of the instrument may have been done, and is some step's
+            self.receive_gap([step.account], step)
+        if not self.state.awaiting and self.state.output.now is not None:
+            self._asked_A = 0.0
         ending.abandon(self)
         self.state.phase = "safing"
         self.state.awaiting = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from helpers.engine_bench import Bench, Metal, Outside, Trace, run
-from helpers.plans import charge_As, group, make_plan, plate, seconds, strip, volts
+from helpers.plans import charge_As, group, make_plan, plate, rest, seconds, strip, volts
 
 from labctl_drivers.vocabulary import Reading, Setpoint
 from labctl_protocols.decisions import Applied, Apply, Heard, Safe, Safed, Stopping
@@ -107,3 +107,29 @@ def test_a_fault_leaves_open_since_when_nothing_has_flowed(refuse_safe: bool) ->
         truth = passed[CURRENT_A] / -passed[-CURRENT_A]
         assert abs(told["ce"] - truth) <= told["u_ce"]
         assert told["u_ce"] <= 0.01 + 1.2 * blind_s / 50.0
+
+
+@dataclass
+class Failing(Bench):
+    """The first strip is begun, but no answer comes: seconds later the link is given up."""
+
+    blind_s: float = 3.0
+
+    def do(self, command: Apply | Safe) -> Heard:
+        heard = super().do(command)
+        if isinstance(command, Safe) or command.setpoint.current_A <= 0.0:
+            return heard
+        self.advance(self.now_s + self.blind_s)
+        return Stopping(self.now_s, "fault", "LinkTimeout: no whole reply")
+
+
+@pytest.mark.parametrize("rest_s", [0.0, 30.0])
+def test_what_was_asked_last_may_have_been_done_when_the_link_failed(rest_s: float) -> None:
+    between = [rest(seconds(rest_s))] if rest_s else []
+    metal = (plate(CURRENT_A, seconds(50.0)), *between, strip(CURRENT_A, seconds(50.0)))
+    trace = run(make_plan(*metal, limits=LIMITS), Failing(Metal(efficiency=CE)))
+    truth_As = -trace.bench.passed_As  # what was plated and not stripped
+    ledger = trace.engine.state.ledger
+    off_As = abs(ledger.deposit.charge_As - truth_As)
+    assert off_As > 2.0 * CURRENT_A
+    assert off_As <= 2.0 * ledger.deposit.variance_As2**0.5

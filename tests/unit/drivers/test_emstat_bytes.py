@@ -507,6 +507,24 @@ async def test_a_spectrum_that_is_left_is_aborted():
         await spectrum.aclose()
 
 
+async def test_a_point_that_a_host_held_up_hears_late_is_one_but_not_after_a_sleep():
+    said = b"Pdc80003E8 ;dc8000064m;ba8000064u;ba8000000 "
+    points = [
+        at(4.5, b"Peb807A120u;dc80003E8 ;cc800000A ;cd7FFFFFB "),
+        at(7.5, b"Peb80F4240u;dc80001F4 ;cc800000A ;cd7FFFFFB "),
+    ]
+    begun = [at(0.02, b"e", said), at(0.03, b"M000E"), *points]
+    exchanges = [*OPENED, (b"e\n" + script("geis") + b"\n", begun), ABORT, IDLE]
+    async with on(exchanges) as (channel, _):
+        await channel.open()
+        began_s = asyncio.get_running_loop().time()
+        spectrum = channel.impedance(Excitation(1e3, 0.1, 5, amplitude_A=100e-6), LI)
+        point = await anext(spectrum)
+        assert point.time_s == pytest.approx(began_s + 0.05 + 0.5, abs=0.03)
+        with pytest.raises(InvalidReading, match="before it came"):
+            await anext(spectrum)
+
+
 async def test_what_cannot_be_done_sends_nothing():
     async with on(OPENED) as (channel, _):
         await channel.open()

@@ -284,9 +284,12 @@ class RunLoop:
             if self._beside:
                 return self._beside.popleft()
         heard = await self._read()
+        self._watch_sleep(period_s)
         if isinstance(heard, Reading):
-            self._watch_sleep(period_s)
             self._has_looked = True
+        elif self._blind is not None and heard.outcome == "fault":
+            # of what was found after the gap, the gap is the beginning
+            return replace(self._blind, reason=f"{self._blind.reason}; {heard.reason}")
         return heard
 
     def _watch_sleep(self, period_s: float = 0.0) -> None:
@@ -305,7 +308,7 @@ class RunLoop:
         text = f"HostSlept: nobody looked at the cell for {gap_s:.1f} s"
         return Stopping(now_s, "fault", text, {"error": "HostSlept", "gap_s": gap_s})
 
-    async def _read(self) -> Heard:
+    async def _read(self) -> Reading | Stopping:
         while self._end is None:
             try:
                 reading = await self._channels[self._connected].read()

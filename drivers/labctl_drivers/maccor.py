@@ -122,7 +122,7 @@ class Maccor:
         self._watchdog_s = watchdog_s
         self._signed = status_current == "signed"
         self._identity: Identity | None = None
-        self._ours = False
+        self._ours = self._theirs = self._was_off = False
         self._program: Program | None = None
         self._safety: Safety | None = None
         self._seen_V = 0.0
@@ -142,11 +142,12 @@ class Maccor:
         """
         await self._stop_keeping()
         self._identity = self._program = self._safety = None
-        self._ours = False
+        self._ours = self._theirs = False
         self._identity = identity = await self._wire.identify(self._serial)
         await self._wire.open_packets()
         status, _ = await self._wire.status()
-        return Opened(identity, status.stat not in OFF)
+        self._was_off = status.stat in OFF
+        return Opened(identity, not self._was_off)
 
     async def apply(self, setpoint: Setpoint, guard: Guard) -> Changed:
         """Drive the cell so from the returned time on.
@@ -228,14 +229,15 @@ class Maccor:
     async def safe(self) -> None:
         """End the test and read back that none runs; connects again if it must. Idempotent.
 
-        Raises OutputUnknown, at the latest after `Ratings.safe_within_s`.
+        A test that somebody else has begun since `open`, and for which `apply` was refused, goes
+        on. Raises OutputUnknown, then too, at the latest after `Ratings.safe_within_s`.
         """
         self._program = None
         await self._stop_keeping()
         await read_back_off(
             self._switch_off, self._wire.link, attempts=SAFE_ATTEMPTS, within_s=SAFE_WITHIN_S
         )
-        self._ours = False
+        self._ours = self._theirs = False
 
     async def close(self) -> None:
         """Give the link back. Leaves the output as it is; a watchdog ends it in its time."""
@@ -251,6 +253,8 @@ class Maccor:
             await self._wire.reset()
             status = await self._wire.status_once(lambda each: each.stat not in OVER)
         if status.stat != AVAILABLE:
+            # who found it on and wants it off may switch it off; here somebody has come between
+            self._theirs = self._was_off
             raise InstrumentRefused(0, f"the channel is {status.name}, not by labctl", "start")
         self._safety = None
         await self._wire.protect(new.safety)
@@ -326,6 +330,10 @@ class Maccor:
         """End the test, also over a link that does not answer; what the channel is, unless off."""
         if self._identity is None:
             self._identity = await self._wire.identify(self._serial)
+        if self._theirs:
+            status, _ = await self._wire.status()
+            alone = f"the channel is {status.name}, not by labctl, and is left alone"
+            return "" if status.stat in OFF else alone
         if not self._ours:
             with contextlib.suppress(LinkError):
                 if (await self._wire.status())[0].stat in OFF:

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,11 +19,15 @@ from labctl.cli.requests import default_data
 from labctl.doctor.finding import Finding
 
 if TYPE_CHECKING:
+    from labctl.run.stops import Stops
     from labctl.twin import Twin
     from labctl_drivers.link import Link
     from labctl_drivers.vocabulary import Identity
     from labctl_protocols.cell_record import CellRecord
 
+Found = tuple[str, Finding | Path]
+"""Of a channel or auxiliary instrument: a finding, or the file with a record of all of them."""
+Tell = Callable[[Found], None]
 MARKS = {"good": "ok ", "odd": "?  ", "bad": "BAD"}
 
 
@@ -115,13 +119,17 @@ def _look_and_tell(look: _Look, *, json: bool) -> int:
     """Each finding as it is made, or all in one document; the exit code."""
     shown: dict[str, list[Finding]] = {name: [] for name in (*look.channels, *look.beside)}
     files: list[Path] = []
-    for name, found in _all_findings(look):
+
+    def tell(what: Found) -> None:
+        name, found = what
         if isinstance(found, Path):
             files.append(found)
-            continue
+            return
         shown[name].append(found)
         if not json:
             print(f"{MARKS[found.state]}  {name}  {found.check}: {found.text}", flush=True)
+
+    _visit_all(look, tell)
     good = not any(finding.state == "bad" for found in shown.values() for finding in found)
     if json:
         channels = {name: [asdict(each) for each in found] for name, found in shown.items()}
@@ -133,28 +141,49 @@ def _look_and_tell(look: _Look, *, json: bool) -> int:
     return 0 if good else FAULT
 
 
-def _all_findings(look: _Look) -> Iterator[tuple[str, Finding | Path]]:
-    """By channel or auxiliary instrument: what was found, and files with records of it."""
+def _visit_all(look: _Look, tell: Tell) -> None:
+    """Visit everything. Raises KeyboardInterrupt for a signal, once what was on is off."""
     from labctl.run.clock import new_loop
 
     loop = new_loop("max" if look.in_memory else 1.0)
     twins = _twins(look)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         for visits in (_visits(look, twins), _visits_beside(look, twins)):
-            with suppress(StopAsyncIteration):
-                while True:
-                    yield runner.run(_next(visits))
+            if runner.run(_told(visits, tell)):
+                raise KeyboardInterrupt
 
 
-async def _next(
-    visits: AsyncIterator[tuple[str, Finding | Path]],
-) -> tuple[str, Finding | Path]:
-    return await anext(visits)
+async def _told(visits: AsyncGenerator[Found, None], tell: Tell) -> bool:
+    """Tell all findings, unless a signal asks for the end: a visit ends switched off either way.
+
+    Gives whether one did.
+    """
+    from labctl.run.stops import Stops
+
+    stops = Stops(asyncio.get_running_loop())
+    telling = asyncio.create_task(_tell_all(visits, tell, stops))
+
+    def stop(_: str) -> None:
+        telling.cancel()
+
+    with stops.heard():
+        stops.to(stop)
+        await asyncio.wait([telling])
+    if not telling.cancelled():
+        telling.result()
+    return stops.asked is not None
 
 
-async def _visits(
-    look: _Look, twins: "Mapping[str, Twin]"
-) -> AsyncIterator[tuple[str, Finding | Path]]:
+async def _tell_all(visits: AsyncGenerator[Found, None], tell: Tell, stops: "Stops") -> None:
+    async with aclosing(visits):
+        async for found in visits:
+            tell(found)
+            if stops.asked:
+                # while it was switching off, which nothing breaks off
+                return
+
+
+async def _visits(look: _Look, twins: "Mapping[str, Twin]") -> AsyncGenerator[Found, None]:
     from labctl.bench.opening import make_channel
     from labctl.doctor.records import write_record
     from labctl.doctor.visit import visit
@@ -165,12 +194,13 @@ async def _visits(
         identity: Identity | None = None
         findings: list[Finding] = []
         try:
-            async for found in visit(channel, look.cell, look.ohm):
-                if isinstance(found, Finding):
-                    findings.append(found)
-                    yield name, found
-                else:
-                    identity = found
+            async with aclosing(visit(channel, look.cell, look.ohm)) as visited:
+                async for found in visited:
+                    if isinstance(found, Finding):
+                        findings.append(found)
+                        yield name, found
+                    else:
+                        identity = found
         finally:
             with suppress(Exception):
                 await channel.close()
@@ -180,9 +210,7 @@ async def _visits(
             yield name, write_record(data, identity, name, number, ohm, findings, now)
 
 
-async def _visits_beside(
-    look: _Look, twins: "Mapping[str, Twin]"
-) -> AsyncIterator[tuple[str, Finding | Path]]:
+async def _visits_beside(look: _Look, twins: "Mapping[str, Twin]") -> AsyncGenerator[Found, None]:
     from labctl.auxiliary_twin import auxiliary_twins
     from labctl.bench.auxiliaries import make_auxiliary
     from labctl.doctor.beside import look_beside

@@ -1,11 +1,12 @@
 """A visit to one channel: everything that is checked there, in order; it ends switched off."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from labctl.doctor import dummy, looking
 from labctl.doctor.finding import Finding
 from labctl.run.safe import make_safe
 from labctl_drivers.channel import Channel
+from labctl_drivers.errors import OutputUnknown
 from labctl_drivers.vocabulary import Identity, Opened
 from labctl_protocols.cell_record import CellRecord
 from labctl_protocols.decisions import Unsafe
@@ -13,10 +14,11 @@ from labctl_protocols.decisions import Unsafe
 
 async def visit(
     channel: Channel, cell: CellRecord | None, dummy_ohm: float | None, speed: float = 1.0
-) -> AsyncIterator[Finding | Identity]:
+) -> AsyncGenerator[Finding | Identity, None]:
     """Check the channel; its identity comes as soon as it is known. Drives nothing but a resistor.
 
-    Once the output has been touched, the last finding says whether it is off.
+    Once the output has been touched, the last finding says whether it is off. Raises OutputUnknown
+    for that when it is broken off.
     """
     may_go_on = False
     async for found in looking.opened(channel):
@@ -33,11 +35,16 @@ async def visit(
         if dummy_ohm is None
         else dummy.on_resistor(channel, dummy_ohm)
     )
+    whole = False
     try:
         async for finding in checks:
             yield finding
+        whole = True
     finally:
         off = await make_safe([channel], speed)
+        if isinstance(off, Unsafe) and not whole:
+            # nobody takes a finding any more
+            raise OutputUnknown(off.text)
     if isinstance(off, Unsafe):
         yield Finding("left off", "bad", off.text)
     else:

@@ -72,6 +72,8 @@ class RunLoop:
         self._on_answer = on_answer
         self._speed = speed
         self._slept = SleepWatch(speed)
+        self._blind: Stopping | None = None
+        self._has_looked = False
         self._end: tuple[Outcome, str] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._bad_readings = 0
@@ -120,9 +122,10 @@ class RunLoop:
         """
         loop = asyncio.get_running_loop()
         try:
-            answer = self._engine.begin(loop.time() if begin_s is None else begin_s)
-            while answer.ended is None:
-                answer = self._engine.hear(await self._next_heard(answer))
+            with self._slept.beating():
+                answer = self._engine.begin(loop.time() if begin_s is None else begin_s)
+                while answer.ended is None:
+                    answer = self._engine.hear(await self._next_heard(answer))
         except BaseException as error:
             answer = await self._out_of_an_error(error)
         self._tell_last(answer)
@@ -136,6 +139,8 @@ class RunLoop:
             self._on_answer(answer)
             return off
         self._on_answer(answer)
+        if self._blind is not None and self._has_looked:
+            return self._blind
         if command is not None:
             return await self._obey(command)
         if self._spectrum is not None:
@@ -167,14 +172,14 @@ class RunLoop:
             return await self._measure(command)
         if not isinstance(command, Apply):
             raise RuntimeError(f"nobody here can {command!r}")
-        began_s = asyncio.get_running_loop().time()
         try:
             self._connected = command.terminal
             channel = self._channels[command.terminal]
             changed = await channel.apply(command.setpoint, command.guard)
         except InstrumentError as error:
             return self._fault(error)
-        return self._asleep(began_s) or Applied(changed.time_s, changed.time_error_s)
+        self._watch_sleep()
+        return Applied(changed.time_s, changed.time_error_s)
 
     async def _set(self, command: SetAux) -> Heard:
         """Have it set; the operator need not wait for an instrument that does not answer."""
@@ -193,7 +198,7 @@ class RunLoop:
             value = setting.result()
         except InstrumentError as error:
             return self._fault(error)
-        return self._asleep(loop.time()) or AuxSet(loop.time(), command.name, value)
+        return self._asleep() or AuxSet(loop.time(), command.name, value)
 
     async def _measure(self, command: Measure) -> Heard:
         self._connected = command.terminal
@@ -250,7 +255,7 @@ class RunLoop:
                 with self._clock_stands():
                     await self._sleep_until(None)
         # a host that slept while nothing was connected has missed nothing
-        self._slept.host_gap_s(loop.time(), loop.time())
+        self._slept.host_gap_s(loop.time())
         if self._end is not None:
             return self._asked_to_end(*self._end)
         return self._operator_said() if self._said else self._beside.popleft()
@@ -271,25 +276,39 @@ class RunLoop:
         period_s = due_s - asyncio.get_running_loop().time()
         if not self._said and not self._beside:
             await self._sleep_until(due_s)
-        if self._said and self._end is None:
-            # a gap is one also if somebody spoke at its end
-            return self._asleep(due_s, period_s) or self._operator_said()
-        if self._beside and self._end is None:
-            return self._asleep(due_s, period_s) or self._beside.popleft()
+        # a gap is one also if somebody spoke at its end
+        self._watch_sleep(period_s)
+        if self._blind is None and self._end is None:
+            if self._said:
+                return self._operator_said()
+            if self._beside:
+                return self._beside.popleft()
         heard = await self._read()
-        late = self._asleep(due_s, period_s) if isinstance(heard, Reading) else None
-        return late or heard
+        self._watch_sleep(period_s)
+        if isinstance(heard, Reading):
+            self._has_looked = True
+        elif self._blind is not None and heard.outcome == "fault":
+            # of what was found after the gap, the gap is the beginning
+            return replace(self._blind, reason=f"{self._blind.reason}; {heard.reason}")
+        return heard
 
-    def _asleep(self, due_s: float, period_s: float = 0.0) -> Stopping | None:
-        """What a gap means: nobody knows what went on in it, so the run ends."""
+    def _watch_sleep(self, period_s: float = 0.0) -> None:
+        """What a gap means: nobody knows what went on in it, so the run ends; but first comes a
+        reading, by which it is known what has passed.
+        """
+        late = self._asleep(period_s)
+        if late is not None and self._blind is None:
+            self._blind, self._has_looked = late, False
+
+    def _asleep(self, period_s: float = 0.0) -> Stopping | None:
         now_s = asyncio.get_running_loop().time()
-        gap_s = self._slept.host_gap_s(due_s, now_s, period_s)
+        gap_s = self._slept.host_gap_s(now_s, period_s)
         if gap_s is None:
             return None
         text = f"HostSlept: nobody looked at the cell for {gap_s:.1f} s"
         return Stopping(now_s, "fault", text, {"error": "HostSlept", "gap_s": gap_s})
 
-    async def _read(self) -> Heard:
+    async def _read(self) -> Reading | Stopping:
         while self._end is None:
             try:
                 reading = await self._channels[self._connected].read()

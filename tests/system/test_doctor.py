@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+import os
+import signal
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import running
 from helpers.broken_wire import Wire, sound
 from helpers.cli import SHORT, labctl
 
@@ -217,3 +222,34 @@ def test_a_cell_is_looked_at_inside_what_its_instrument_can_do(tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, "")
     assert "BAD" not in done.stdout
     assert "cell at rest: 2.3" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGTERM there that could be caught")
+@pytest.mark.parametrize("signals", [(signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)])
+def test_a_signal_ends_it_switched_off(tmp_path: Path, signals: tuple[signal.Signals, ...]) -> None:
+    simulate = "model: resistor, parameters: {ohm: 1000}, serve: tcp, port: 0"
+    (tmp_path / "sim.yaml").write_text(BENCH % simulate, encoding="utf-8")
+    with running.simulating(tmp_path / "sim.yaml") as at:
+        served = BENCH.replace("sim, simulate: {%s}", at["smu"])
+        (tmp_path / "bench.yaml").write_text(served, encoding="utf-8")
+        words = ("doctor", tmp_path / "bench.yaml", "--dummy", "1 kohm", "--data", tmp_path)
+        with running.start_labctl(*words) as doctor:
+            assert doctor.stdout is not None
+            assert any("off state" in line for line in doctor.stdout)
+            # it drives by now, and not yet for as long as its shortest look takes
+            time.sleep(0.6)
+            for number in signals:
+                doctor.send_signal(number)
+                time.sleep(0.05)
+            rest, told = doctor.communicate(timeout=30)
+        assert "source" not in rest
+        assert (doctor.returncode, told) == (130, "labctl: stopped\n")
+        assert output_of(at["smu"]) == b"0"
+
+
+def output_of(resource: str) -> bytes:
+    """What a served instrument says of its output."""
+    _, host, port, _ = resource.split("::")
+    with socket.create_connection((host, int(port)), timeout=5.0) as connection:
+        connection.sendall(b":OUTP?\n")
+        return connection.recv(16).strip()

@@ -15,7 +15,10 @@ from labctl.journal import Reader
 from labctl.run import slept
 from labctl.run.loop import RunLoop
 from labctl.run.slept import SleepWatch
+from labctl_drivers.errors import OutputLost
 from labctl_drivers.keithley_24xx import Keithley2450
+
+GAP_S, STALL_S, SPEED = 0.5, 1.0, 20.0
 
 
 @pytest.mark.parametrize(
@@ -34,13 +37,17 @@ def test_how_late_is_a_gap(
     late_s: float, period_s: float, speed: float | None, gap: float | None
 ) -> None:
     watch = SleepWatch(speed, suspended=lambda: 0.0)
-    assert watch.host_gap_s(100.0, 100.0 + late_s, period_s) == pytest.approx(gap)
+    watch.turned(99.0)
+    watch.turned(100.0)
+    assert watch.host_gap_s(100.0 + late_s, period_s) == pytest.approx(gap)
+    # told once
+    assert watch.host_gap_s(100.5 + late_s, period_s) is None
 
 
 def test_a_suspend_is_a_gap_once_even_when_nothing_is_late() -> None:
     counted = iter([10.0, 10.0, 610.0, 610.2, 610.3])
     watch = SleepWatch(1.0, suspended=lambda: next(counted))
-    told = [watch.host_gap_s(0.0, 0.0) for _ in range(4)]
+    told = [watch.host_gap_s(0.0) for _ in range(4)]
     assert told == [None, 600.0, None, None]
 
 
@@ -48,7 +55,8 @@ def test_a_suspend_is_a_gap_once_even_when_nothing_is_late() -> None:
 def test_a_standstill_anywhere_ends_the_run(
     at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slept, "GAP_S", 0.1)
+    monkeypatch.setattr(slept, "GAP_S", GAP_S)
+    monkeypatch.setattr(slept, "BEAT_S", 0.02)
     name = "apply" if at == "apply" else "read"
     whole, calls = getattr(Keithley2450, name), 0
 
@@ -57,25 +65,58 @@ def test_a_standstill_anywhere_ends_the_run(
         calls += 1
         if calls == 4 and at != "between":
             # between question and answer, as a stopped process would be
-            asyncio.get_running_loop().call_soon(time.sleep, 0.4)
+            asyncio.get_running_loop().call_soon(time.sleep, STALL_S)
         given = await whole(self, *args)
         if calls == 4 and at == "between":
-            asyncio.get_running_loop().call_later(0.5, time.sleep, 0.4)
+            asyncio.get_running_loop().call_later(0.5, time.sleep, STALL_S)
         return given
 
     monkeypatch.setattr(Keithley2450, name, stalling)
-    request = replace(broken_wire.short_request(tmp_path), speed=20.0)
+    request = replace(broken_wire.short_request(tmp_path), speed=SPEED)
     ran = run_broken(request)
     assert (ran.result.outcome, ran.result.exit_code) == ("fault", 4)
     assert "HostSlept" in ran.result.reason
     assert not ran.wire.firmware.output_on
-    assert calls <= 7  # soon, not at the end
+    assert calls <= 8  # soon, not at the end
+    with Reader(ran.result.folder) as reader:
+        times_s = [row.t_s for row in reader.readings()]
+        (fault,) = [event for event in reader.events() if event.kind == "fault"]
+    # what it stood still for lies between two readings, or within one
+    assert fault.t_s - times_s[-1] < 0.75 * SPEED * STALL_S
+
+
+def test_a_standstill_is_told_before_what_it_led_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a watchdog's that has switched off meanwhile."""
+    monkeypatch.setattr(slept, "GAP_S", GAP_S)
+    monkeypatch.setattr(slept, "BEAT_S", 0.02)
+    read, calls = Keithley2450.read, 0
+
+    async def failing(self: Keithley2450) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            asyncio.get_running_loop().call_soon(time.sleep, STALL_S)
+            await asyncio.sleep(0)
+            raise OutputLost("the output went off by itself")
+        return await read(self)
+
+    monkeypatch.setattr(Keithley2450, "read", failing)
+    ran = run_broken(replace(broken_wire.short_request(tmp_path), speed=SPEED))
+    assert ran.result.exit_code == 4
+    assert ran.result.reason.startswith("HostSlept")
+    assert ran.result.reason.endswith("OutputLost: the output went off by itself")
+    with Reader(ran.result.folder) as reader:
+        (fault,) = [event.data for event in reader.events() if event.kind == "fault"]
+    assert float(str(fault["gap_s"])) >= STALL_S
 
 
 def test_a_standstill_is_one_also_if_somebody_speaks_at_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slept, "GAP_S", 0.1)
+    monkeypatch.setattr(slept, "GAP_S", GAP_S)
+    monkeypatch.setattr(slept, "BEAT_S", 0.02)
     sleep_until, calls = RunLoop._sleep_until, 0
 
     async def standing(self: RunLoop, time_s: float | None) -> None:
@@ -83,13 +124,13 @@ def test_a_standstill_is_one_also_if_somebody_speaks_at_its_end(
         calls += 1
         if calls == 8:
             # as a stopped process would be
-            asyncio.get_running_loop().call_soon(time.sleep, 0.6)
+            asyncio.get_running_loop().call_soon(time.sleep, STALL_S)
             await asyncio.sleep(0)
             self.operator("continue", "test")
         await sleep_until(self, time_s)
 
     monkeypatch.setattr(RunLoop, "_sleep_until", standing)
-    request = replace(broken_wire.short_request(tmp_path), speed=20.0)
+    request = replace(broken_wire.short_request(tmp_path), speed=SPEED)
     ran = run_broken(request)
     assert ran.result.outcome == "fault"
     assert "HostSlept" in ran.result.reason

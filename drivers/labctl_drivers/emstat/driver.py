@@ -55,6 +55,8 @@ from labctl_drivers.vocabulary import (
 
 SAFE_ATTEMPTS = 3
 SAFE_WITHIN_S = 15.0
+LATE_POINT_S = 5.0
+"""A host that was held up longer has left the cell alone: the spectrum ends."""
 
 
 class _EmStat:
@@ -91,7 +93,7 @@ class _EmStat:
             raise ValueError(f"pause_s is from 0 to 1, not {pause_s:g}")
         self._link = link
         self._session = Session(link, pause_s)
-        self._serial = serial
+        self._serial = self._expected = serial
         self._timing = Timing(interval_s, rest_interval_s, cut_off_interval_s)
         self._model = self.MODELS[self.BASE_MODEL]
         self._is_known = False
@@ -131,6 +133,7 @@ class _EmStat:
         """
         await self._forget()
         self._is_known = self._has_serial = False
+        self._expected = self._serial
         firmware = await self._identify()
         if await self._session.is_running():
             return Opened(Identity("PalmSens", self._model.name, "", firmware), True)
@@ -152,10 +155,9 @@ class _EmStat:
         async with self._link.turn:
             return await self._apply(program)
 
-    def _clock(self, sent_s: float, heard_s: float) -> Clock:
-        """Of a script that began between the two; it is the host that makes packages late."""
-        late_s = self._link.deadline(LATE_S) - asyncio.get_running_loop().time()
-        return Clock(sent_s, heard_s, late_s)
+    def _late_s(self, host_s: float) -> float:
+        """On the loop's clock: it is the host that makes packages late."""
+        return self._link.deadline(host_s) - asyncio.get_running_loop().time()
 
     async def _apply(self, program: Program) -> Changed:
         before = self._program if self._stream is not None and not self._stream.is_over else None
@@ -164,9 +166,14 @@ class _EmStat:
         off_s = asyncio.get_running_loop().time()
         sent_s, began_s, loop = await self._begin(program)
         model = self._model
-        clock = self._clock(sent_s, began_s)
         self._stream = Stream(
-            self._session, program, loop, clock, model.ranges, model.volts.full_scale
+            self._session,
+            program,
+            loop,
+            Clock(sent_s, began_s),
+            model.ranges,
+            model.volts.full_scale,
+            self._late_s(LATE_S),
         )
         self._program = program
         if before is None or not before.drives:
@@ -200,10 +207,10 @@ class _EmStat:
             async with self._link.turn:
                 await self._silence()
                 sent_s, began_s, _ = await self._begin(program)
-            clock = self._clock(sent_s, began_s)
+            clock, late_s = Clock(sent_s, began_s), self._late_s(LATE_POINT_S)
             while line := await self._spectrum_line(program):
                 if line[0][:1] == b"P":
-                    yield _point(package(line[0]), program, clock, line[1])
+                    yield _point(package(line[0]), program, clock, line[1], late_s)
         finally:
             # somebody who switches off meanwhile goes before or after this, never between
             async with self._link.turn:
@@ -258,12 +265,15 @@ class _EmStat:
         return firmware
 
     async def _check_serial(self) -> str:
-        """The serial number, which only an idle instrument tells. Raises WrongInstrument."""
+        """The serial number, which only an idle instrument tells; from then on it is no other.
+
+        Raises WrongInstrument.
+        """
         serial = (await self._session.ask(b"i")).decode("ascii", "replace").strip()
-        if self._serial is not None and serial != self._serial:
+        if self._expected is not None and serial != self._expected:
             self._is_known = False
-            raise WrongInstrument(f"serial number {serial} answers, not {self._serial}")
-        self._has_serial = True
+            raise WrongInstrument(f"serial number {serial} answers, not {self._expected}")
+        self._expected, self._has_serial = serial, True
         return serial
 
     async def _cell_is_on(self) -> bool:
@@ -343,7 +353,7 @@ class _EmStat:
             self._has_serial = False
             await self._identify()
         if (
-            self._serial is not None
+            self._expected is not None
             and not self._has_serial
             and not await self._session.is_running()
         ):
@@ -359,13 +369,14 @@ class _EmStat:
 
 
 def _point(
-    found: tuple[Variable, ...], program: Program, clock: Clock, arrived_s: float
+    found: tuple[Variable, ...], program: Program, clock: Clock, arrived_s: float, late_s: float
 ) -> ImpedancePoint:
     checked(found, program)
     time, frequency, real, imaginary = found
-    return ImpedancePoint(
-        clock.when(time.value, arrived_s), frequency.value, real.value, imaginary.value
-    )
+    time_s = clock.when(time.value, arrived_s)
+    if arrived_s - time_s - clock.error_s > late_s:
+        raise InvalidReading(f"a point measured {arrived_s - time_s:.3f} s before it came")
+    return ImpedancePoint(time_s, frequency.value, real.value, imaginary.value)
 
 
 class EmStat4(_EmStat):

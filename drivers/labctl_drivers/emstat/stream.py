@@ -30,7 +30,7 @@ from labctl_drivers.methodscript.session import Session
 from labctl_drivers.vocabulary import Reading, Regulation
 
 LATE_S = 1.0
-"""A package older than that when it comes is no reading."""
+"""A reading that is older than an interval and that says nothing of now."""
 EARLY_S = 0.05
 DRIFT = 2e-4
 """By how much the instrument's clock may go wrong, and more than any does."""
@@ -57,10 +57,9 @@ class Clock:
     the two clocks may have drifted apart since is allowed for.
     """
 
-    def __init__(self, sent_s: float, heard_s: float, late_s: float = LATE_S) -> None:
+    def __init__(self, sent_s: float, heard_s: float) -> None:
         self._latest_s = heard_s
         self._window_s = heard_s - sent_s
-        self._late_s = late_s
         self._last_s = 0.0
 
     @property
@@ -69,13 +68,15 @@ class Clock:
         return self._window_s / 2
 
     def when(self, script_s: float, arrived_s: float) -> float:
-        """The loop's time of a package's. Raises InvalidReading unless it is of now."""
+        """The loop's time of a package's, however late it comes. Raises InvalidReading for one
+        that is no later than the one before, or that comes before it can have been measured.
+        """
         if not script_s > self._last_s:
             raise InvalidReading(f"no later than the package before: {script_s:g} s")
         drift_s = DRIFT * (script_s - self._last_s)
         delay_s = arrived_s - (self._latest_s + script_s)
-        if not -(self._window_s + EARLY_S + drift_s) <= delay_s <= self._late_s + drift_s:
-            raise InvalidReading(f"measured {delay_s:.3f} s before it came")
+        if delay_s < -(self._window_s + EARLY_S + drift_s):
+            raise InvalidReading(f"measured {-delay_s:.3f} s after it came")
         self._last_s = script_s
         self._latest_s += min(drift_s, delay_s)
         # what the drift ever allowed may be all that this one takes back
@@ -84,7 +85,11 @@ class Clock:
 
 
 class Stream:
-    """A running script's readings: the newest, and the last of each technique, never lost."""
+    """A running script's readings: the newest, and the last of each technique, never lost.
+
+    A host that was held up hears packages late, in their order. Of those only the last of a
+    technique is a reading: nothing follows it, and what has passed until then is known by it.
+    """
 
     def __init__(
         self,
@@ -94,12 +99,14 @@ class Stream:
         clock: Clock,
         ranges: Mapping[int, float],
         range_V: float,
+        late_s: float = LATE_S,
     ) -> None:
         self._session = session
         self._program = program
         self._clock = clock
         self._ranges = ranges
         self._range_V = range_V
+        self._late_s = late_s
         self._loop = loop
         self._due: deque[Reading] = deque()
         self._newest: Reading | None = None
@@ -130,7 +137,7 @@ class Stream:
             if self._bad is not None:
                 bad, self._bad = self._bad, None
                 raise bad
-            reading = self._next()
+            reading = self._next(asyncio.get_running_loop().time())
             if reading is not None:
                 self._given = reading
                 return reading
@@ -143,10 +150,15 @@ class Stream:
             except TimeoutError:
                 raise LinkTimeout("no package came in time") from None
 
-    def _next(self) -> Reading | None:
+    def _next(self, now_s: float) -> Reading | None:
         if self._due:
             return self._due.popleft()
-        reading, self._newest = self._newest, None
+        reading = self._newest
+        if reading is not None:
+            age_s = now_s - reading.time_s - reading.time_error_s
+            if age_s > self._late_s + self._program.interval_s:
+                return None
+            self._newest = None
         return reading
 
     async def _listen(self) -> None:
@@ -158,6 +170,7 @@ class Stream:
         except InstrumentError as error:
             self._over = error
         finally:
+            self._keep_last()
             self._changed.set()
 
     async def _take(self, line: bytes, arrived_s: float) -> None:

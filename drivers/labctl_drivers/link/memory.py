@@ -1,6 +1,7 @@
 """A link inside the process, to a peer that speaks bytes: what simulated benches run on."""
 
 import asyncio
+from collections import deque
 from typing import Protocol
 
 from labctl_drivers.errors import LinkLost
@@ -28,11 +29,12 @@ class MemoryTransport:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._inbox: Inbox | None = None
+        self._coming: deque[bytes] = deque()
         self._waking: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Begin to deliver."""
-        self._inbox = Inbox()
+        self._inbox, self._coming = Inbox(), deque()
 
     async def write(self, data: bytes) -> None:
         """Feed the peer."""
@@ -45,7 +47,9 @@ class MemoryTransport:
             if when <= now:
                 inbox.push(reply)
             else:
-                loop.call_at(when, inbox.push, reply)
+                # timers of one moment go off in any order; the replies stay in theirs
+                self._coming.append(reply)
+                loop.call_at(when, _deliver, self._coming, inbox)
         self._sleep()
         if getattr(self._peer, "hang_up", False):
             self._peer.hang_up = False  # type: ignore[attr-defined]  # it has one
@@ -93,3 +97,7 @@ class MemoryTransport:
         if self._inbox is None:
             raise LinkLost("the link is not open")
         return self._inbox
+
+
+def _deliver(coming: deque[bytes], inbox: Inbox) -> None:
+    inbox.push(coming.popleft())

@@ -19,6 +19,7 @@ from labctl_drivers.link.framing import LINES, LINES_OR_CR, MAX_REPLY, Framing
 from labctl_drivers.link.transport import Transport
 
 _ENDS = b"\r\n"
+_LOST = "the link is lost: "
 
 Transcript = Callable[[float, str, bytes], None]
 """Told (loop time, direction, bytes): `>` sent, `<` received, `x` discarded unread."""
@@ -184,7 +185,7 @@ class Link:
 
     def _refuse(self, request: _Request) -> None:
         if not request.future.done():
-            request.future.set_exception(LinkLost(f"the link is lost: {self._lost}"))
+            request.future.set_exception(LinkLost(f"{_LOST}{self._lost}"))
 
     async def _own(self) -> None:
         queue = self._queue
@@ -213,7 +214,7 @@ class Link:
     def _failed(self, request: _Request, error: Exception) -> None:
         self._in_step = self._in_step and isinstance(error, LinkTimeout)
         if isinstance(error, LinkLost) or not isinstance(error, LinkError):
-            self._lost = str(error)
+            self._lost = str(error).removeprefix(_LOST)
         if not request.future.done():
             request.future.set_exception(error)
 
@@ -225,7 +226,7 @@ class Link:
                 # else another holder's `open` has connected meanwhile
                 await self._connect()
         elif self._lost is not None and kind != "shout":
-            raise LinkLost(f"the link is lost: {self._lost}")
+            raise LinkLost(f"{_LOST}{self._lost}")
         if not self._in_step and kind != "shout":
             await self._get_in_step()
         if kind == "open" or request.future.cancelled():

@@ -57,20 +57,26 @@ def integrate(engine: Engine, reading: Reading) -> None:
     _keep_trail(engine, reading)
 
 
-def output_changed(engine: Engine, time_s: float, error_s: float, drives: bool) -> None:
-    """The old output went on until now: enter the gap, then tell what was waiting for it."""
+def output_changed(
+    engine: Engine, time_s: float, error_s: float, drives: bool, unseen_As: float = 0.0
+) -> None:
+    """The old output went on until now: enter the gap, then tell what was waiting for it.
+
+    `unseen_As` is by how much the gap's charge may be another.
+    """
     state, last = engine.state, engine.state.output.now
     state.now_s = max(state.now_s, time_s)
+    variance = unseen_As * unseen_As / 3.0
     if last is not None:
         gap(engine, time_s, last.voltage_V, last.current_A)
         if state.output.driven and drives:
             # the same wrong moment, once too much and once too little: in a ratio they add up
             error_s *= math.sqrt(2.0)
-        variance = (last.current_A * error_s) ** 2 / 3.0
-        for account in engine.gap_receivers:
-            account.variance_As2 += variance
-        if engine.gap_step is not None:
-            _enter_metal(engine, engine.gap_step, 0.0, 0.0, variance)
+        variance += (last.current_A * error_s) ** 2 / 3.0
+    for account in engine.gap_receivers:
+        account.variance_As2 += variance
+    if engine.gap_step is not None:
+        _enter_metal(engine, engine.gap_step, 0.0, 0.0, variance)
     engine.receive_gap([], None)
     state.awaiting = False
     state.output = Output(time_s, error_s, drives)
@@ -80,6 +86,18 @@ def output_changed(engine: Engine, time_s: float, error_s: float, drives: bool) 
     else:
         state.trail, state.trail_s = [], 0.0
     engine.flush()
+
+
+def unseen_As(engine: Engine, time_s: float, asked_A: float) -> float:
+    """What may not have passed, or passed the other way, since the cell was last seen.
+
+    The output may have gone off at any moment, and what was asked of it last may have been done.
+    """
+    output = engine.state.output
+    last = output.now
+    flowing_A = abs(last.current_A) if last is not None and output.driven else 0.0
+    since_s = output.since_s if last is None else last.time_s
+    return (flowing_A + asked_A) * max(0.0, time_s - since_s)
 
 
 def gap(engine: Engine, time_s: float, voltage_V: float, current_A: float) -> None:

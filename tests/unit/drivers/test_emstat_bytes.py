@@ -8,9 +8,11 @@ import pytest
 from helpers.canned_instrument import Canned
 
 from labctl_drivers.emstat.driver import EmStat4, EmStatPico, Nexus
+from labctl_drivers.emstat.stream import LATE_S
 from labctl_drivers.errors import (
     InstrumentRefused,
     InvalidReading,
+    LinkLost,
     LinkTimeout,
     OutOfRange,
     OutputLost,
@@ -132,6 +134,20 @@ async def test_another_serial_is_refused_and_never_switched_off():
         with pytest.raises(WrongInstrument):
             await channel.open()
         with pytest.raises(OutputUnknown):
+            await channel.safe()
+
+
+async def test_another_one_in_its_place_after_a_lost_link_is_not_taken_for_it():
+    """The bench names no serial number, but this is not the instrument that drives the cell."""
+    other = (b"i\n", [at(0.001, b"iES4HR0099")])
+    async with on([*charging(FIRST), (b"Z\n", []), *[HR, IDLE, other] * 3]) as (channel, canned):
+        await channel.open()
+        await channel.apply(CHARGE, LI)
+        await channel.read()
+        canned.hang_up = True
+        with pytest.raises(LinkLost):
+            await channel.apply(Setpoint("rest"), LI)
+        with pytest.raises(OutputUnknown, match="ES4HR0099 answers, not ES4HR0042"):
             await channel.safe()
 
 
@@ -316,15 +332,53 @@ async def test_flow_control_may_stand_anywhere():
         assert (await channel.read()).ended
 
 
-async def test_an_old_package_and_one_again_are_no_readings():
-    late = packet(1.5, b"8061A80u")
-    async with on(charging(FIRST, packet(0.3), late)) as (channel, _):
+async def test_one_again_is_no_reading():
+    async with on(charging(FIRST, packet(0.3))) as (channel, _):
         await channel.open()
         await channel.apply(CHARGE, LI)
         await channel.read()
-        for words in ("no later than", "before it came"):
-            with pytest.raises(InvalidReading, match=words):
-                await channel.read()
+        with pytest.raises(InvalidReading, match="no later than"):
+            await channel.read()
+
+
+def after_a_while(*also):
+    """Nothing is heard for 3.4 s; then all that was said meanwhile, at 0.4 s, 0.6 s and so on."""
+    said = [b"%07Xu" % (0x8000000 + 200_000 * n) for n in range(2, 18)]
+    lines = [packet(3.635, time)[1].removesuffix(b"\n") for time in said]
+    return charging(FIRST, at(3.635, *lines, *also))
+
+
+async def test_a_host_that_was_held_up_goes_on_with_what_is_new():
+    async with on(after_a_while()) as (channel, _):
+        await channel.open()
+        await channel.apply(CHARGE, LI)
+        await asyncio.sleep(3.2)
+        # one is 3 s old, and the first of those that come are
+        reading = await channel.read()
+        assert asyncio.get_running_loop().time() - reading.time_s < LATE_S + 0.2
+
+
+async def test_what_a_host_that_was_held_up_hears_last_of_a_script_is_a_reading():
+    """The charge until then has passed, although nobody looked."""
+    async with on(after_a_while(b"*", b"")) as (channel, _):
+        await channel.open()
+        changed = await channel.apply(CHARGE, LI)
+        await channel.read()
+        await asyncio.sleep(8.0)
+        last = await channel.read()
+        assert last.ended
+        assert last.time_s == pytest.approx(changed.time_s + 3.4, abs=2e-3)
+        with pytest.raises(OutputLost):
+            await channel.read()
+
+
+async def test_a_package_that_waited_unread_for_too_long_is_no_reading():
+    async with on(charging(FIRST)) as (channel, _):
+        await channel.open()
+        await channel.apply(CHARGE, LI)
+        await asyncio.sleep(2.0)
+        with pytest.raises(LinkTimeout):
+            await channel.read()
 
 
 async def test_a_stream_that_falls_silent_is_a_time_out_and_may_go_on():
@@ -451,6 +505,24 @@ async def test_a_spectrum_that_is_left_is_aborted():
         spectrum = channel.impedance(Excitation(1e3, 0.1, 5, amplitude_A=100e-6), LI)
         await anext(spectrum)
         await spectrum.aclose()
+
+
+async def test_a_point_that_a_host_held_up_hears_late_is_one_but_not_after_a_sleep():
+    said = b"Pdc80003E8 ;dc8000064m;ba8000064u;ba8000000 "
+    points = [
+        at(4.5, b"Peb807A120u;dc80003E8 ;cc800000A ;cd7FFFFFB "),
+        at(7.5, b"Peb80F4240u;dc80001F4 ;cc800000A ;cd7FFFFFB "),
+    ]
+    begun = [at(0.02, b"e", said), at(0.03, b"M000E"), *points]
+    exchanges = [*OPENED, (b"e\n" + script("geis") + b"\n", begun), ABORT, IDLE]
+    async with on(exchanges) as (channel, _):
+        await channel.open()
+        began_s = asyncio.get_running_loop().time()
+        spectrum = channel.impedance(Excitation(1e3, 0.1, 5, amplitude_A=100e-6), LI)
+        point = await anext(spectrum)
+        assert point.time_s == pytest.approx(began_s + 0.05 + 0.5, abs=0.03)
+        with pytest.raises(InvalidReading, match="before it came"):
+            await anext(spectrum)
 
 
 async def test_what_cannot_be_done_sends_nothing():

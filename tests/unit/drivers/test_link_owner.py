@@ -44,6 +44,18 @@ class Slow:
         return replies
 
 
+async def test_what_comes_at_one_moment_comes_in_its_order():
+    class AtOnce:
+        def feed(self, data, now):
+            return [(now + LATENCY_S, b"%d\n" % n) for n in range(50)] if data == b"go\n" else []
+
+    link = Link(MemoryTransport(AtOnce()))
+    await link.open()
+    await link.write(b"go")
+    assert [(await link.receive(1.0)).data for _ in range(50)] == [b"%d" % n for n in range(50)]
+    await link.close()
+
+
 async def opened(peer, **options):
     link = Link(MemoryTransport(peer), probe=PROBE, **options)
     await link.open()

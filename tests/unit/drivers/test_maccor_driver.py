@@ -436,6 +436,23 @@ async def test_a_test_of_somebody_else_is_told_and_not_touched() -> None:
         assert tester.channels[0].stat == 0
 
 
+async def test_a_test_that_somebody_began_meanwhile_is_left_alone() -> None:
+    tester = SmallTester()
+    async with on(tester) as channel:
+        assert not (await channel.open()).output_was_on
+        await channel.apply(CHARGE, GUARD)
+        await channel.safe()
+        resets = len(tester.of((6, 5)))
+        tester.channels[0].stat = 2
+        with pytest.raises(InstrumentRefused, match="Active, not by labctl"):
+            await channel.apply(CHARGE, GUARD)
+        with pytest.raises(OutputUnknown, match="Active, not by labctl, and is left alone"):
+            await channel.safe()
+        assert (tester.channels[0].stat, len(tester.of((6, 5)))) == (2, resets)
+        tester.channels[0].stat = 4
+        await channel.safe()
+
+
 @pytest.mark.parametrize("stat", [0, 1, 3, 4, 5])
 async def test_safe_leaves_alone_what_is_off(stat: int) -> None:
     tester = SmallTester()

@@ -4,11 +4,11 @@ import random
 from dataclasses import dataclass, field, replace
 
 import pytest
-from helpers.engine_bench import Bench, Metal, run
-from helpers.plans import charge_As, group, make_plan, plate, strip, volts
+from helpers.engine_bench import Bench, Metal, Outside, Trace, run
+from helpers.plans import charge_As, group, make_plan, plate, rest, seconds, strip, volts
 
-from labctl_drivers.vocabulary import Reading
-from labctl_protocols.decisions import Applied, Apply, Heard, Safe, Safed
+from labctl_drivers.vocabulary import Reading, Setpoint
+from labctl_protocols.decisions import Applied, Apply, Heard, Safe, Safed, Stopping
 from labctl_protocols.plan import Limits
 
 LIMITS = Limits(low_V=-0.5, high_V=1.5, current_A=0.01)
@@ -74,3 +74,62 @@ def test_the_stated_uncertainty_holds_whenever_it_measured(where: tuple[float, f
         (told,) = run(plan, bench).data("group_left")
         beyond += abs(told["ce"] - CE) > told["u_ce"]
     assert beyond <= 0.05 * runs
+
+
+@pytest.mark.parametrize("refuse_safe", [False, True], ids=["off", "unknown"])
+def test_a_fault_leaves_open_since_when_nothing_has_flowed(refuse_safe: bool) -> None:
+    """The output goes off by itself, seconds before anybody knows; the strip's charge is doubtful
+    by that much, and says so.
+    """
+    plan = make_plan(
+        group(
+            "ce",
+            plate(CURRENT_A, seconds(50.0)),
+            strip(CURRENT_A, volts(0.5), charge_As(1.2 * CHARGE_As)),
+            pair="total",
+        ),
+        limits=LIMITS,
+    )
+    for blind_s in (0.0, 0.1, 2.0, 15.0):
+        bench = Bench(Metal(efficiency=CE), refuse_safe=refuse_safe)
+
+        def goes_off(
+            trace: Trace, bench: Bench = bench, blind_s: float = blind_s
+        ) -> Outside | None:
+            if not (bench.setpoint.current_A > 0 and bench.now_s > 70.0):
+                return None
+            bench.setpoint = Setpoint("rest")
+            bench.advance(bench.now_s + blind_s)
+            return Stopping(0.0, "fault", "LinkLost: it was unplugged")
+
+        (told,) = run(plan, bench, stop_when=goes_off).data("group_left")
+        passed = {setpoint.current_A: charge for setpoint, charge in bench.by_setpoint}
+        truth = passed[CURRENT_A] / -passed[-CURRENT_A]
+        assert abs(told["ce"] - truth) <= told["u_ce"]
+        assert told["u_ce"] <= 0.01 + 1.2 * blind_s / 50.0
+
+
+@dataclass
+class Failing(Bench):
+    """The first strip is begun, but no answer comes: seconds later the link is given up."""
+
+    blind_s: float = 3.0
+
+    def do(self, command: Apply | Safe) -> Heard:
+        heard = super().do(command)
+        if isinstance(command, Safe) or command.setpoint.current_A <= 0.0:
+            return heard
+        self.advance(self.now_s + self.blind_s)
+        return Stopping(self.now_s, "fault", "LinkTimeout: no whole reply")
+
+
+@pytest.mark.parametrize("rest_s", [0.0, 30.0])
+def test_what_was_asked_last_may_have_been_done_when_the_link_failed(rest_s: float) -> None:
+    between = [rest(seconds(rest_s))] if rest_s else []
+    metal = (plate(CURRENT_A, seconds(50.0)), *between, strip(CURRENT_A, seconds(50.0)))
+    trace = run(make_plan(*metal, limits=LIMITS), Failing(Metal(efficiency=CE)))
+    truth_As = -trace.bench.passed_As  # what was plated and not stripped
+    ledger = trace.engine.state.ledger
+    off_As = abs(ledger.deposit.charge_As - truth_As)
+    assert off_As > 2.0 * CURRENT_A
+    assert off_As <= 2.0 * ledger.deposit.variance_As2**0.5

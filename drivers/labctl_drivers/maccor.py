@@ -102,7 +102,7 @@ class Maccor:
         if channel < 1:
             raise ValueError(f"channels are numbered from 1, not {channel}")
         if not 0 < bin_port < 65536:
-            raise ValueError(f"there is no TCP port {bin_port}")
+            raise ValueError(f"bin_port is from 1 to 65535, not {bin_port}")
         if not (watchdog_s == 0 or watchdog_s >= 1):
             raise ValueError(f"watchdog_s is 0 (none) or at least 1 s, not {watchdog_s:g}")
         amps = (range_1_A, range_2_A, range_3_A, range_4_A)

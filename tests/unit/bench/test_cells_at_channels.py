@@ -14,7 +14,7 @@ BENCH = """\
 bench: b
 instruments:
   smu:
-    driver: keithley-2450
+    driver: maccor
     resource: sim
     simulate: {model: na-half, parameters: {ce: 0.9, instrument_error: 0}, seed: 3, port: 1}
 channels:

@@ -93,6 +93,7 @@ def batch(
         documents = [_document(*each) for each in zip(planned.runs, results, strict=True)]
         print_json({"bench": bench.name, "runs": documents})
     else:
+        print_lines(_notes(names, results))
         print_lines(_lines(names, results))
     for name, result in zip(names, results, strict=True):
         if isinstance(result, BaseException) or result.exit_code != 0:
@@ -106,6 +107,16 @@ def _document(run: BatchRun, result: RunResult | BaseException) -> dict[str, obj
     if isinstance(result, BaseException):
         return {**where, "run": None, "error": _how_it_ended(result)}
     return {**where, **result_json(result)}
+
+
+def _notes(names: "Sequence[str]", results: "Sequence[RunResult | BaseException]") -> list[str]:
+    width = max(map(len, names))
+    return [
+        f"{name:<{width}}  {note}"
+        for name, result in zip(names, results, strict=True)
+        if isinstance(result, RunResult)
+        for note in result.notes
+    ]
 
 
 def _lines(names: "Sequence[str]", results: "Sequence[RunResult | BaseException]") -> list[str]:

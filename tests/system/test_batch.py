@@ -1,6 +1,7 @@
 """`labctl batch`: many cells of one bench at once; one that fails leaves the others alone (S8)."""
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -162,6 +163,7 @@ channels:"""
     )
     done = labctl("batch", "batch.yaml", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^A1  data labctl__SIMULATED\S*\.bdf\.csv$", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")

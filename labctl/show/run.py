@@ -1,10 +1,10 @@
 """One run's summary, and the list of runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labctl.journal import Reader, list_runs
+from labctl.journal import Reader, RecordedEvent, list_runs
 from labctl.journal.errors import JournalError
 from labctl.journal.reader import is_live
 from labctl.show.figures import figures_of
@@ -87,7 +87,7 @@ def summary(folder: Path) -> dict[str, object]:
         "limits": manifest.get("limits"),
         "outcome": outcome,
         "reason": reason,
-        "elapsed_s": None if last is None else last.t_s,
+        "elapsed_s": lasted_s(None if last is None else last.t_s, events),
         "readings": readings,
         "steps": sum(event.kind == "step_ended" for event in events),
         "faults": [
@@ -104,6 +104,13 @@ def summary(folder: Path) -> dict[str, object]:
         "groups": figures["groups"],
         "last_cycle": figures["cycles"][-1] if figures["cycles"] else None,
     }
+
+
+def lasted_s(last_reading_s: float | None, events: Sequence[RecordedEvent]) -> float | None:
+    """Until the last that is known of a run: a spectrum at its end has no readings."""
+    if last_reading_s is None:
+        return None
+    return max([last_reading_s, *(event.t_s for event in events)])
 
 
 REVISION_KEYS = ("by", "changes", "sha256", "parameters")

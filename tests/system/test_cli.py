@@ -229,6 +229,15 @@ def test_drivers_says_that_nobody_tried_them_on_hardware() -> None:
     assert maturity["keithley-2400"] == "simulated"
 
 
+def test_a_drivers_settings_are_told_with_what_they_are_otherwise_and_mean() -> None:
+    lines = labctl("drivers", "maccor").stdout.splitlines()
+    assert "  watchdog_s                a number (10)" in lines
+    assert "  status_current            signed | magnitude (signed)" in lines
+    assert any(line.startswith("**When the PC dies** the tester") for line in lines)
+    of_simulator = lines[lines.index("  channels             a whole number (8)") :]
+    assert "  signed_current       true | false (true)" in of_simulator
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
 def test_ctrl_c_ends_with_130_and_the_output_off(tmp_path: Path) -> None:
     process = started([*SHORT, "--speed", "100x"], tmp_path)

@@ -36,6 +36,7 @@ from labctl_drivers.errors import (
     OutputUnknown,
     WrongInstrument,
 )
+from labctl_drivers.hello import Hello
 from labctl_drivers.link import Link
 from labctl_drivers.maccor_regulation import (
     SAFE_WITHIN_S,
@@ -48,7 +49,7 @@ from labctl_drivers.maccor_regulation import (
     program_for,
     regulating,
 )
-from labctl_drivers.maccor_wire import MacnetChannel
+from labctl_drivers.maccor_wire import PROBE, MacnetChannel, hello
 from labctl_drivers.macnet import Status
 from labctl_drivers.vocabulary import (
     Changed,
@@ -79,6 +80,7 @@ class Maccor:
 
     MATURITY: Maturity = "simulated"
     MODELS = ("MacNet",)
+    HELLO = Hello(PROBE, hello, serial=False)
 
     def __init__(
         self,

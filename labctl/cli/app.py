@@ -144,6 +144,12 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
 
 
 def _in_one_line(error: cyclopts.CycloptsError) -> str:
+    if isinstance(error, cyclopts.CoercionError) and error.argument and error.token:
+        choices = error.argument.get_choices()
+        if choices:
+            # cyclopts names the types of a choice from two lists, not what may be chosen
+            said = f"{error.argument.name} {error.token.value}"
+            return f"labctl: {said}: there are {', '.join(choices)}"
     return f"labctl: {' '.join(str(error).split())}"
 
 

@@ -11,7 +11,7 @@ from labctl.bench import load_bench
 from labctl.bench.batch import BatchRun, load_batch
 from labctl.cli.batch_progress import shown_batch
 from labctl.cli.exits import BAD_INPUT
-from labctl.cli.inputs import find_cell
+from labctl.cli.inputs import check_roles, find_cell
 from labctl.cli.options import JsonOption, read_speed
 from labctl.cli.output import print_json, print_lines
 from labctl.cli.requests import make_request
@@ -69,9 +69,11 @@ def batch(
     bench = load_bench(planned.bench)
 
     def make(run: BatchRun) -> RunRequest:
+        cell = find_cell(run.cell, file.parent)
+        check_roles(cell, run.channels)
         return make_request(
             run.protocol,
-            (bench, find_cell(run.cell, file.parent), run.channels),
+            (bench, cell, run.channels),
             parameters=run.parameters,
             data=data or planned.data,
             mqtt_url=mqtt,

@@ -1,6 +1,7 @@
 """`labctl simulate`: the simulated twins of a bench, served until stopped."""
 
 import asyncio
+import errno
 import sys
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -155,7 +156,11 @@ async def _open(
         return line | {"resource": await served.enter_async_context(server)}
     except OSError as error:
         reason = error.strerror or error
-        raise Refused(f"cannot serve {name} on port {port}: {reason}") from error
+        taken = error.errno == errno.EADDRINUSE
+        hint = (
+            " (write another `port` in its `simulate`, or end what has this one)" if taken else ""
+        )
+        raise Refused(f"cannot serve {name} on port {port}: {reason}{hint}") from error
 
 
 async def _open_pty(served: AsyncExitStack, twin: "Firmware", speed: float) -> str:

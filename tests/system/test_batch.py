@@ -122,6 +122,12 @@ def test_every_protocol_is_checked_before_anything_is_driven(folder: Path) -> No
         ),
         ("cell: na-cu-half", "sell: na-cu-half", "3:19", "unknown key `sell`"),
         ("channel: A2", "channel: {supply: A2}", "4:15", "no channel has the role `main`"),
+        (
+            "channel: A2",
+            "channel: {main: A2, suply: A3}",
+            "batch.yaml:4:15",
+            "the cell na-cu-half has no terminal 'suply'; it has main",
+        ),
         ("bench: bench.yaml", "bench: none.yaml", "none.yaml:1:1", "No such file"),
     ],
 )

@@ -82,12 +82,12 @@ def make_app(called: str = "") -> cyclopts.App:
     return app
 
 
-def _flowing(where: str) -> str | None:
-    """The command's own help, whose paragraphs fill whatever width there is; None for an app."""
+def _flowing(where: str) -> str:
+    """The command's own help, whose paragraphs fill whatever width there is."""
     module, _, name = where.partition(":")
     function = getattr(importlib.import_module(module), name)
-    if not inspect.isfunction(function):
-        return None
+    if isinstance(function, cyclopts.App):
+        function = function.default_command
     paragraphs = [each.split("\n") for each in (inspect.getdoc(function) or "").split("\n\n")]
     return "\n\n".join(
         ("\n" if any(line.startswith((" ", "- ")) for line in lines) else " ").join(lines)

@@ -45,6 +45,7 @@ _REGULATING: Mapping[str, Regulation] = {
     "voltage": "voltage",
     "sweep": "voltage",
 }
+_MEASURED = {"ab": "voltage", "da": "voltage", "ba": "current"}
 _QUIET = (b"*", b"L", b"+", b"C", b"-", b"T", b"Y")
 """Markers that say nothing about the cell."""
 
@@ -250,7 +251,10 @@ def checked(found: tuple[Variable, ...], program: Program, may_clip: bool = Fals
     status = 0
     for variable in found:
         status |= variable.status
-    measured = (each for n, each in enumerate(found) if not (may_clip and n == 1))
-    if any(each.status & OVERLOAD for each in measured):
-        raise InvalidReading("the instrument is overloaded")
+    beyond = [n for n, each in enumerate(found) if each.status & OVERLOAD]
+    if may_clip and 1 in beyond:
+        beyond.remove(1)
+    if beyond:
+        what = _MEASURED.get(found[beyond[0]].type, "impedance")
+        raise InvalidReading(f"overload: the {what} is beyond what the instrument measures")
     return status

@@ -124,6 +124,9 @@ def half_line(half: Data) -> str:
     return f"{role} half: {text(half, 'kind')} {charge}" + (f" in {group}" if group else "")
 
 
+TOTALS = {name: f"{name} in all" for name in ("plated", "irreversible", "supplied")}
+
+
 def summary_lines(document: Data) -> Iterator[str]:
     """The means by name, ICE, totals, life."""
     retention = part(document, "retention")
@@ -133,7 +136,7 @@ def summary_lines(document: Data) -> Iterator[str]:
     if value:
         yield f"ICE/%: {value} (cycle {initial['cycle']})"
     totals = part(document, "totals")
-    for name, word in (("plated", "plated in all"), ("irreversible", "irreversible in all")):
+    for name, word in TOTALS.items():
         value = _with_uncertainty(totals, f"{name}_mAh", ".4f", " mAh")
         per_area = _with_uncertainty(totals, f"{name}_mAh_cm2", ".4f", " mAh/cm2")
         if value:

@@ -105,8 +105,12 @@ def revision_lines(revision: Data) -> list[str]:
 
 
 def group_lines(groups: Sequence[Data]) -> list[str]:
-    """The groups' figures as a table, the CE where one has it; nothing without groups."""
+    """The groups' figures as a table, the CE where one has it; nothing without groups.
+
+    Σsup is the metal that another electrode had supplied by the end of the group.
+    """
     has_ce = any(number(group, "ce_percent") is not None for group in groups)
+    is_supplied = any(number(group, "supplied_mAh") is not None for group in groups)
     rows = [
         [
             text(group, "label"),
@@ -114,14 +118,20 @@ def group_lines(groups: Sequence[Data]) -> list[str]:
             figure(number(part(group, "first"), "charge_mAh"), ".4f"),
             figure(number(part(group, "second"), "charge_mAh"), ".4f"),
             *(_ce_cells(group) if has_ce else ()),
+            *(_supplied_cells(group) if is_supplied else ()),
             "interrupted" if is_interrupted(group) else "",
         ]
         for group in groups
     ]
     ce_heads = ["CE/%", "±/%"] if has_ce else []
-    head = ["group", "class", "first/mAh", "second/mAh", *ce_heads, ""]
+    supplied_heads = ["Σsup/mAh", "±/mAh"] if is_supplied else []
+    head = ["group", "class", "first/mAh", "second/mAh", *ce_heads, *supplied_heads, ""]
     return in_columns(head, rows) if rows else []
 
 
 def _ce_cells(group: Data) -> list[str]:
     return [figure(number(group, name), ".3f") for name in ("ce_percent", "u_ce_percent")]
+
+
+def _supplied_cells(group: Data) -> list[str]:
+    return [figure(number(group, name), ".4f") for name in ("supplied_mAh", "u_supplied_mAh")]

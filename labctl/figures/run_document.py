@@ -63,7 +63,10 @@ def document_of(reader: Reader, manifest: Data, events: Sequence[RecordedEvent])
         "area_cm2": area_cm2,
         "means": series.means_json(chosen, accuracy),
         "ice": _initial_json(told, counted),
-        "totals": series.totals_json(_plated(halves, kind), irreversible, accuracy, area_cm2),
+        "totals": {
+            **series.totals_json(_plated(halves, kind), irreversible, accuracy, area_cm2),
+            **_supplied_json(base["groups"], area_cm2),
+        },
         "retention": _retention_json(told),
     }
 
@@ -167,6 +170,18 @@ def _plated(halves: Iterable[Data], kind: str) -> Account | None:
 
 
 # ---- what is left -----------------------------------------------------------------------------
+
+
+def _supplied_json(groups: Sequence[Json], area_cm2: float | None) -> Json:
+    """All that another electrode supplied, as the engine knew it when the last group ended."""
+    last = groups[-1] if groups else {}
+    charge_mAh, u_mAh = number(last, "supplied_mAh"), number(last, "u_supplied_mAh")
+    return {
+        "supplied_mAh": charge_mAh,
+        "u_supplied_mAh": u_mAh,
+        "supplied_mAh_cm2": series.areal(charge_mAh, area_cm2),
+        "u_supplied_mAh_cm2": series.areal(u_mAh, area_cm2),
+    }
 
 
 def _kept_json(cycle: Data, start_Ah: float | None) -> Json:

@@ -48,6 +48,8 @@ def save(picture: Picture, stem: Path, simulated: bool, title: str) -> tuple[Pat
         png, svg = (stem.with_name(f"{stem.name}.{form}") for form in ("png", "svg"))
         with written_whole(png) as path:
             figure.savefig(path, format="png", metadata={"Title": title})
+        # it is laid out already, which takes longer than to draw it
+        figure.set_layout_engine("none")
         with written_whole(svg) as path:
             figure.savefig(path, format="svg", metadata={"Title": title, "Date": None})
     return png, svg

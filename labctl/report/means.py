@@ -14,6 +14,7 @@ MEANS = {
 TOTALS = {
     "plated": "plated in all",
     "irreversible": "irreversible in all",
+    "supplied": "supplied in all",
 }
 Row = tuple[str, float | str, float | None, str]
 """Name, value, its uncertainty (k = 2), and its unit with what it is of."""

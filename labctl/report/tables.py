@@ -31,6 +31,7 @@ FIGURES = (
 """Head, key in the figures, factor, form; columns without any figure are left out."""
 
 CE_HEADS = ("CE (%)", "u(CE) (%)")
+SUPPLIED_HEADS = ("supplied by then (mAh)", "u (mAh)")
 """In all but symmetric cells."""
 
 MOST_PULSES = 500
@@ -81,8 +82,10 @@ def groups_table(record: Record) -> str:
     if not groups:
         return element("p", "The protocol has no groups.")
     has_ce = record.kind != "symmetric"
+    is_supplied = any(number(group, "supplied_mAh") is not None for group in groups)
     head = ["group", "class", "pair", *_half_heads(["first", "second"], record),
-            *(CE_HEADS if has_ce else ()), ""]  # fmt: skip
+            *(CE_HEADS if has_ce else ()), *(SUPPLIED_HEADS if is_supplied else ()),
+            ""]  # fmt: skip
     rows = [
         [
             text_cell(group["label"] or ""),
@@ -90,6 +93,7 @@ def groups_table(record: Record) -> str:
             text_cell(group["pair"]),
             *_half_cells(group, record),
             *(_ce_cells(group) if has_ce else ()),
+            *(_supplied_cells(group) if is_supplied else ()),
             text_cell("interrupted" if is_interrupted(group) else ""),
         ]
         for group in groups
@@ -219,6 +223,10 @@ def _half_cells(row: Data, record: Record) -> list[str]:
 
 def _ce_cells(row: Data) -> list[str]:
     return [number_cell(number(row, key), ".3f") for key in ("ce_percent", "u_ce_percent")]
+
+
+def _supplied_cells(group: Data) -> list[str]:
+    return [number_cell(number(group, key), "#.5g") for key in ("supplied_mAh", "u_supplied_mAh")]
 
 
 def _flags(cycle: Data) -> str:

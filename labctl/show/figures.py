@@ -108,8 +108,12 @@ def overpotential_of(data: Data) -> float | None:
 
 
 def group_json(data: Data) -> Json:
-    """A `group_left` event in mAh and percent."""
-    first, second = part(data, "first"), part(data, "second")
+    """A `group_left` event in mAh and percent.
+
+    `supplied_mAh` is all that another electrode had supplied by then; None if none had.
+    """
+    first, second, ledger = part(data, "first"), part(data, "second"), part(data, "ledger")
+    was_supplied = bool(number(ledger, "supplied_Ah"))
     return {
         "label": data.get("label"),
         "class": data.get("class"),
@@ -120,6 +124,8 @@ def group_json(data: Data) -> Json:
         "second": half_json(second) if second else None,
         "ce_percent": scaled(data, "ce", 100.0),
         "u_ce_percent": scaled(data, "u_ce", 100.0),
+        "supplied_mAh": scaled(ledger, "supplied_Ah", 1e3) if was_supplied else None,
+        "u_supplied_mAh": scaled(ledger, "u_supplied_Ah", 1e3) if was_supplied else None,
     }
 
 

@@ -15,14 +15,6 @@ from labctl.run.conduct import conduct
 from labctl.run.request import RunRequest, RunResult
 from labctl_protocols.files import load_cell, load_protocol
 
-RESERVOIR_CELLS = {
-    "na-cu-reservoir-ce": "na-cu-half",
-    "k-cu-reservoir-ce": "k-cu-half",
-    "zn-cu-reservoir-ce": "zn-cu-half",
-    "li-cu-reservoir-ce": "li-cu-half",
-}
-"""Protocol → its cell, as the library has them."""
-
 EXACT = {"ce": 0.99, "instrument_error": 0.0}
 
 

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+import pytest
+
 from labctl_protocols import library
 
 _STATED = re.compile(r"^# expected duration: ((?:\d+ (?:d|h|min) ?)+) ?on ([\w-]+)$", re.MULTILINE)
@@ -27,6 +29,15 @@ def stated(protocol: str) -> Stated:
 
 CELLS = {name: stated(name).cell for name in library.names("protocols")}
 """Every protocol of the library → the cell of the library that it is meant for."""
+
+FEW = ("na-cu-reservoir-ce", "na-anode-free-preplated", "na-symmetric-cycling")
+"""A half cell, a full cell and a symmetric one."""
+
+EVERY = [
+    protocol if protocol in FEW else pytest.param(protocol, marks=pytest.mark.campaign)
+    for protocol in CELLS
+]
+"""For tests that look at a run of each: the suite runs a few of them, the campaign the others."""
 
 SHORT: dict[str, dict[str, str]] = {
     "k-cu-reservoir-ce": {"j": "1 mA/cm2"},

@@ -23,7 +23,7 @@ def passes(path: Path, rows: int) -> None:
     assert report["n_rows"] == rows
 
 
-@pytest.mark.parametrize("protocol", shelf.CELLS)
+@pytest.mark.parametrize("protocol", shelf.EVERY)
 def test_bdf_passes_batterydf_and_the_strict_validator(
     protocol: str, library_run: LibraryRun
 ) -> None:

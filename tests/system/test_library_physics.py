@@ -15,6 +15,8 @@ from labctl_protocols.decisions import Row
 from labctl_simulators.cells.cathodes import FRESH, nvp
 from labctl_simulators.cells.plain import lfp_graphite
 
+pytestmark = pytest.mark.campaign
+
 AREA_cm2 = 1.131
 NVP_mAh = 1.5 * AREA_cm2
 LFP_mAh = 2.0 * AREA_cm2

@@ -75,7 +75,7 @@ def is_symmetric(result: RunResult) -> bool:
         return bool(reader.manifest()["cell"]["kind"] == "symmetric")
 
 
-@pytest.mark.parametrize("protocol", shelf.CELLS)
+@pytest.mark.parametrize("protocol", shelf.EVERY)
 def test_it_completes_and_the_model_lost_what_it_was_told_to(
     protocol: str, library_run: LibraryRun
 ) -> None:
@@ -93,7 +93,7 @@ def test_it_completes_and_the_model_lost_what_it_was_told_to(
         assert lost == pytest.approx((1 - told["ce"]) * plated, rel=1e-9)
 
 
-@pytest.mark.parametrize("protocol", shelf.CELLS)
+@pytest.mark.parametrize("protocol", shelf.EVERY)
 def test_every_group_is_the_models(protocol: str, library_run: LibraryRun) -> None:
     result = library_run(protocol)
     for figures, ledger in pairs(result):
@@ -111,6 +111,7 @@ def test_every_group_is_the_models(protocol: str, library_run: LibraryRun) -> No
             assert error <= within * max(1.0, figures["ce_percent"] / 100.0), label
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("protocol", ["li-cu-calendar", "na-seed-layer", "zn-plain-ce"])
 def test_an_instrument_within_its_specification_is_within_u(protocol: str, tmp_path: Path) -> None:
     result = running.run_of_library(protocol, tmp_path, instrument_error=1.0)

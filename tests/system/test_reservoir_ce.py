@@ -25,7 +25,15 @@ def check_against_the_ledger(result: RunResult, ce: float) -> None:
     assert figures["second"]["charge_mAh"] == pytest.approx(ledger["stripped_mAh"], rel=5e-4)
 
 
-@pytest.mark.parametrize("protocol", running.RESERVOIR_CELLS)
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "na-cu-reservoir-ce",
+        "zn-cu-reservoir-ce",
+        pytest.param("k-cu-reservoir-ce", marks=pytest.mark.campaign),
+        pytest.param("li-cu-reservoir-ce", marks=pytest.mark.campaign),
+    ],
+)
 def test_ce_is_the_models_own(protocol: str, library_run: LibraryRun) -> None:
     result = library_run(protocol)
     check_against_the_ledger(result, 0.99)
@@ -33,6 +41,7 @@ def test_ce_is_the_models_own(protocol: str, library_run: LibraryRun) -> None:
     assert [each["ended"] for each in ends].count("voltage") == 2, "formation and last strip"
 
 
+@pytest.mark.campaign
 def test_ce_of_a_poor_electrolyte(tmp_path: Path) -> None:
     result = running.run(
         "zn-cu-reservoir-ce", "zn-cu-half", tmp_path, model={"ce": 0.9, "instrument_error": 0}
@@ -108,6 +117,7 @@ def chi_squared_quantile(freedom: int, z: float) -> float:
     return freedom * float((1.0 - part + z * math.sqrt(part)) ** 3)
 
 
+@pytest.mark.campaign
 def test_the_stated_uncertainty_holds_the_ledgers_ce(tmp_path: Path) -> None:
     """40 instruments within their specification. u(CE) (k = 2) has to hold 90 to 99 %.
 

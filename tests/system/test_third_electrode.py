@@ -135,6 +135,26 @@ def test_the_inventory_is_restored_within_one_percent_of_the_cells_own_ledger(
     assert restored == [pytest.approx(NOMINAL_mAh, rel=0.01)] * 2
 
 
+def test_what_was_supplied_is_told_where_figures_are(
+    supplied: tuple[Watch, conduct.RunResult],
+) -> None:
+    _, result = supplied
+    assert result.model is not None
+    groups: Any = result.model["groups"]
+    told, truth_mAh = running.document(running.labctl("cycles", result.folder, "--json")), 0.0
+    for figures, model in zip(told["groups"], groups, strict=True):
+        truth_mAh += model["supplied_mAh"]
+        if truth_mAh == 0.0:
+            assert figures["supplied_mAh"] is figures["u_supplied_mAh"] is None
+        else:
+            assert abs(figures["supplied_mAh"] - truth_mAh) <= figures["u_supplied_mAh"]
+            assert figures["u_supplied_mAh"] < 2e-3 * truth_mAh
+    assert told["totals"]["supplied_mAh"] == told["groups"][-1]["supplied_mAh"]
+    shown = running.labctl("cycles", result.folder).stdout
+    assert f"supplied in all: {told['totals']['supplied_mAh']:.4f} ±" in shown
+    assert "Σsup/mAh" in shown
+
+
 def test_capacity_comes_back_with_the_metal(
     supplied: tuple[Watch, conduct.RunResult],
 ) -> None:

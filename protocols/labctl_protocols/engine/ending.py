@@ -13,7 +13,7 @@ from labctl_protocols.engine.ends import Progress, Sample, freeze_targets, inter
 from labctl_protocols.engine.judge import Over, starved
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.engine.steps import hold_now, leave_bare, shown, started_data
-from labctl_protocols.engine.telling import cycle_teller
+from labctl_protocols.engine.telling import cycle_teller, ledger_data
 from labctl_protocols.engine.view import View
 from labctl_protocols.plan import MAIN, Drive
 
@@ -332,7 +332,7 @@ def close_scope(engine: Engine, whole: bool = True) -> None:
 
 
 def group_data(engine: Engine, scope: Scope) -> dict[str, object]:
-    """A group's figures: Σ second / Σ first over all that passed in it."""
+    """A group's figures: Σ second / Σ first over all that passed in it; the ledger by then."""
     first, second = scope.first, scope.second
     both = first is not None and second is not None
     ce = engine.state.cycles.efficiency(first, second)
@@ -350,4 +350,5 @@ def group_data(engine: Engine, scope: Scope) -> dict[str, object]:
             if first is None or second is None or ce is None
             else ce_uncertainty(first.account, second.account, engine.main_accuracy)
         ),
+        "ledger": ledger_data(engine),
     }

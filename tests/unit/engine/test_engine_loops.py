@@ -164,7 +164,7 @@ def test_two_idle_rounds_and_one_busy_one_are_none() -> None:
 
 
 def test_100_to_the_5th_starts_at_once_in_flat_memory() -> None:
-    body = repeat(100, charge(1e-6, seconds(60)), discharge(1e-6, seconds(60)))
+    body = repeat(100, charge(1e-6, seconds(2)), discharge(1e-6, seconds(2)))
     for _ in range(4):
         body = repeat(100, body)
     engine = Engine(make_plan(body, **FULL), RATINGS)

@@ -11,7 +11,14 @@ from labctl.report.canvas import MARK_LINE
 from labctl.report.html import element, escaped
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Record
-from labctl.show.run import LIVE, flat, iso_time, lasted_s
+from labctl.show.run import (
+    LIVE,
+    doctor_words,
+    flat,
+    instrument_words,
+    iso_time,
+    lasted_s,
+)
 from labctl.show.values import number, part, parts, text
 from labctl.show.words import duration_text
 
@@ -90,10 +97,8 @@ def _fact_pairs(record: Record) -> Iterator[tuple[str, str]]:
     yield "nominal capacity", _charge(number(cell, "nominal_Ah"))
     yield "inventory at start", _charge(number(cell, "inventory_Ah"))
     yield "channel", f"{text(manifest, 'bench')}/{text(manifest, 'channel')}"
-    yield (
-        "instrument",
-        " ".join(str(each) for each in part(manifest, "instrument").values() if each),
-    )
+    yield "instrument", instrument_words(part(manifest, "instrument"))
+    yield "doctor", doctor_words(part(manifest, "instrument"))
     yield "limits", flat(part(manifest, "limits"))
     yield "parameters", flat(part(part(manifest, "protocol"), "parameters"))
     yield "program", flat(part(manifest, "program"))

@@ -125,6 +125,20 @@ def iso_time(unix_s: float | None) -> str | None:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def instrument_words(instrument: Mapping[str, object]) -> str:
+    """Who measured, in one line: what the instrument said of itself, driver and address."""
+    return " ".join(each for each in instrument.values() if isinstance(each, str) and each)
+
+
+def doctor_words(instrument: Mapping[str, object]) -> str:
+    """What `labctl doctor --dummy` last found at these terminals; empty where it never was."""
+    found = part(instrument, "doctor")
+    if not found:
+        return ""
+    word = "good" if found.get("good") is True else "BAD"
+    return f"{word} on {number(found, 'dummy_ohm') or 0:g} ohm, {text(found, 'when')}"
+
+
 def flat(data: Mapping[str, object]) -> str:
     """A mapping in one line, without what is unknown."""
     return "  ".join(f"{name} {value}" for name, value in data.items() if value not in (None, {}))

@@ -55,14 +55,16 @@ def drivers(
     rows = [
         [
             text(row, "driver"),
-            text(row, "kind"),
-            text(row, "maturity"),
+            text(row, "kind") or "–",
+            text(row, "maturity") if row["kind"] else "broken",
             ", ".join(str(model) for model in _models(row)),
             "yes" if row["simulator"] else "no",
         ]
         for row in found
     ]
     print_lines(in_columns(["driver", "kind", "maturity", "models", "simulator"], rows))
+    broken = [f"{row['driver']} {row['maturity']}" for row in found if not row["kind"]]
+    print_lines(["", *broken] if broken else [])
     print_lines(["", "cell models: " + ", ".join(cells)])
     return 0
 

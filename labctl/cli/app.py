@@ -56,6 +56,13 @@ COMMANDS = {
     "broker": ("labctl.cli.broker:broker", "Run an embedded MQTT broker for a first try."),
 }
 
+USAGES = {
+    "drivers": "Usage: labctl drivers [OPTIONS] [NAME]",
+    "replay": "Usage: labctl replay [OPTIONS] RUN [PROTOCOL]",
+    "scan": "Usage: labctl scan [OPTIONS] [RESOURCE...]",
+}
+"""Where arguments may be left out: cyclopts calls them all ARGS."""
+
 
 def make_app(called: str = "") -> cyclopts.App:
     """The app with its commands, none of them imported yet.
@@ -76,10 +83,14 @@ def make_app(called: str = "") -> cyclopts.App:
     )
     for name, (where, summary) in COMMANDS.items():
         if name == called:
-            app.command(where, name=name, help=_flowing(where))
+            app.command(where, name=name, help=_flowing(where), **_usage(name))
         else:
             app.command(where, name=name, help=summary)
     return app
+
+
+def _usage(name: str) -> dict[str, str]:
+    return {"usage": USAGES[name]} if name in USAGES else {}
 
 
 def _flowing(where: str) -> str:

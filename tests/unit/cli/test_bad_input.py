@@ -25,6 +25,7 @@ def test_each_commands_help_teaches_by_example(
     assert run_command([command, "--help"]) == 0
     captured = capsys.readouterr()
     assert f"    labctl {command}" in captured.out
+    assert "ARGS" not in captured.out
     assert captured.err == ""
 
 

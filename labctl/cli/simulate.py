@@ -151,8 +151,10 @@ async def _open(
             raise Refused(f"{name} has one port: leave `bin_port` out")
         if block.serve == "pty":
             return line | {"resource": await _open_pty(served, twin, speed)}
-        serve = _serve_hislip if block.serve == "hislip" else serve_tcp
-        server = serve(twin, HOST, port, speed)
+        if block.serve == "hislip":
+            server = _serve_hislip(name, twin, port, speed)
+        else:
+            server = serve_tcp(twin, HOST, port, speed)
         return line | {"resource": await served.enter_async_context(server)}
     except OSError as error:
         reason = error.strerror or error
@@ -172,11 +174,11 @@ async def _open_pty(served: AsyncExitStack, twin: "Firmware", speed: float) -> s
 
 
 def _serve_hislip(
-    twin: "Firmware", host: str, port: int, speed: float
+    name: str, twin: "Firmware", port: int, speed: float
 ) -> AbstractAsyncContextManager[str]:
     from labctl_simulators.ports import is_message_based
     from labctl_simulators.servers.hislip import serve_hislip
 
     if not is_message_based(twin):
-        raise Refused("this instrument has no message-based interface: write `serve: tcp`")
-    return serve_hislip(twin, host, port, speed)
+        raise Refused(f"{name} has no message-based interface: write `serve: tcp`")
+    return serve_hislip(twin, HOST, port, speed)

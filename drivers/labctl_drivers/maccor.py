@@ -170,7 +170,7 @@ class Maccor:
             if not self._ours:
                 await self._start(status, new)
             elif status.stat != macnet.ACTIVE:
-                raise OutputLost(f"the output went off: the channel is {status.name}")
+                raise _lost(status)
             changed = await self._change(new, abs(status.current_A))
             if new.held:
                 # which side it needs does not show while another current flows
@@ -197,7 +197,7 @@ class Maccor:
         except BadReply as error:
             raise InvalidReading(str(error)) from error
         if status.stat != macnet.ACTIVE:
-            raise OutputLost(f"the output went off: the channel is {status.name}")
+            raise _lost(status)
         voltage = status.voltage_V
         current = status.current_A if self._signed else program.sign * abs(status.current_A)
         check_plausible(program, self._model, voltage, current)
@@ -270,7 +270,7 @@ class Maccor:
         await self._wire.start(new)
         status = await self._wire.status_once(lambda each: each.stat not in STARTING)
         if status.stat != macnet.ACTIVE:
-            raise OutputLost(f"the output went off: the channel is {status.name}")
+            raise _lost(status)
         # whether a start keeps them is not known [?]
         await self._protect(new.safety)
 
@@ -381,6 +381,11 @@ class Maccor:
     def _is_vouched_for(self, program: Program, now_s: float) -> bool:
         patience_s = VOUCHED_REST_S if program.mode == "R" else VOUCHED_DRIVEN_S
         return now_s - self._asked_s <= patience_s
+
+
+def _lost(status: Status) -> OutputLost:
+    by = " by its watchdog, a safety limit or a hand" if status.stat == SUSPENDED else ""
+    return OutputLost(f"the output went off: the channel is {status.name}{by}")
 
 
 def _from_to(off: Changed, on: Changed) -> Changed:

@@ -48,7 +48,7 @@ def simulate(
     an instrument holds the third electrode of the cell of `smu`; each channel that the bench names
     holds a cell of its own. Scanners see the cells whose channels name them, and a chamber is
     around all of them. Ctrl-C or SIGTERM ends it. With --speed 60x, runs on it take --speed 60x
-    too: their clock has to go as fast as the cells'.
+    too: their clock has to go as fast as the cells'; `labctl doctor` looks at real speed only.
 
     For example:
 

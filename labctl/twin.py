@@ -34,7 +34,7 @@ class Twin:
 
     def ledger(self) -> Ledger:
         """The cell's own account at the present moment of the event loop."""
-        self.firmware.advance(_loop_time(0.0))
+        self.firmware.advance(_loop_time())
         return self.cell.ledger()
 
 
@@ -66,53 +66,6 @@ class Placed:
     places: Mapping[str, tuple[Instrument, int]]
     parameters: Mapping[str, float]
     seed: int = 0
-
-
-def make_twin(
-    instrument: Instrument,
-    cell: "CellRecord | None",
-    *,
-    model: str | None = None,
-    parameters: Mapping[str, float] | None = None,
-    seed: int = 0,
-    now: float | None = None,
-) -> Twin:
-    """The instrument's twin with a cell of the record's size behind it, from time `now` on.
-
-    `model` and `parameters` go before the bench's own `simulate` block; without a model in either,
-    it is the one that fits the record. Raises BenchError for what no simulator or model knows.
-    """
-    twins = make_twins(
-        {MAIN: instrument}, cell, model=model, parameters=parameters, seed=seed, now=now
-    )
-    return twins[MAIN]
-
-
-def make_twins(
-    instruments: Mapping[str, Instrument],
-    cell: "CellRecord | None",
-    *,
-    model: str | None = None,
-    parameters: Mapping[str, float] | None = None,
-    seed: int = 0,
-    now: float | None = None,
-    channels: Mapping[str, int] | None = None,
-) -> dict[str, Twin]:
-    """The twins of the instruments at a cell's terminals, by role; `make_twin` for several.
-
-    The cell is that of the instrument at `main`, without which there is none; each instrument
-    draws its own errors. `channels` says which of its instrument's channels a role is at; roles
-    at two channels of one instrument have one firmware. Raises BenchError for what no simulator
-    or model knows, and for a role whose terminals the model has not.
-    """
-    made = make_cell(
-        instruments[MAIN], cell, model=model, parameters=parameters, seed=seed, now=now
-    )
-    places = {
-        role: (instrument, (channels or {}).get(role, 1))
-        for role, instrument in instruments.items()
-    }
-    return connect([Placed(made, places, parameters or {}, seed)])[0]
 
 
 def connect(cells: Sequence[Placed]) -> list[dict[str, Twin]]:
@@ -169,7 +122,7 @@ def make_cell(
         name, made = _make_cell(model or simulate.model, cell, to_cell, seed)
     except ValueError as error:
         raise BenchError(f"instrument {instrument.name}: {error}") from None
-    start = _loop_time(0.0) if now is None else now
+    start = _loop_time() if now is None else now
     return SimulatedCell(made, name, terminals_of(made, start))
 
 
@@ -295,8 +248,9 @@ def _load(group: str, name: str, what: str) -> Any:  # noqa: ANN401 - whatever a
     raise BenchError(f"there is no {what}; there are {known}")
 
 
-def _loop_time(otherwise: float) -> float:
+def _loop_time() -> float:
+    """The event loop's time; 0 where none runs."""
     try:
         return asyncio.get_running_loop().time()
     except RuntimeError:
-        return otherwise
+        return 0.0

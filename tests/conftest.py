@@ -11,6 +11,11 @@ from collections.abc import AsyncIterator, Callable, Generator, Mapping
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
+
+# how long an example takes, or is looked for, says nothing of what is tested
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,43 +8,20 @@ Options: `sensor` (type of the thermocouples), `open_detection` (a broken thermo
 overflow; without it, as whatever its wires pick up), `every_s`, `serial`.
 """
 
-from collections.abc import Sequence
-
 from labctl_drivers import scanner, scpi
-from labctl_drivers.auxiliary import Port, Scanned, checked_period
-from labctl_drivers.channel import Maturity
+from labctl_drivers.auxiliary import Scanned
 from labctl_drivers.errors import BadReply, WrongInstrument
-from labctl_drivers.link import Answer, Link
+from labctl_drivers.link import Answer
 from labctl_drivers.vocabulary import Identity
 
 ELEMENTS = ("READ", "REL", "CHAN")
 
 
-class Daq6510:
+class Daq6510(scanner.Scanner):
     """A DAQ6510 that is set to SCPI, with a multiplexer module in slot 1 or 2."""
 
-    MATURITY: Maturity = "simulated"
-    PORT: Port = "auxiliary"
-    SETTABLE = False
     MODELS = ("DAQ6510",)
-
-    def __init__(
-        self,
-        link: Link,
-        *,
-        channels: Sequence[int],
-        serial: str | None = None,
-        sensor: scanner.Sensor = "K",
-        open_detection: bool = True,
-        every_s: float = 5.0,
-    ) -> None:
-        self.every_s = checked_period(every_s)
-        self._link = link
-        self._link.probe = scpi.IDENTITY_PROBE
-        self._channels = scanner.checked_channels(channels, 101, 280)
-        self._serial = serial
-        self._sensor: scanner.Sensor = sensor
-        self._open_detection = open_detection
+    HIGHEST_CHANNEL = 280
 
     async def open(self) -> Identity:
         """Connect, identify, and make the named channels thermocouples in °C.
@@ -99,11 +76,3 @@ class Daq6510:
             channel: scanner.temperature(degC, self._sensor, middle_s, error_s)
             for channel, degC in zip(self._channels, readings, strict=True)
         }
-
-    async def set_temperature(self, channel: int, temperature_K: float) -> float:
-        """Refused: a scanner sets nothing."""
-        return scanner.refuse_setting()
-
-    async def close(self) -> None:
-        """Give the link back."""
-        await self._link.close(self)

@@ -9,46 +9,24 @@ overflow), `every_s`, `serial` (a 34970A has none and says `0`).
 """
 
 import re
-from collections.abc import Sequence
 from typing import ClassVar
 
 from labctl_drivers import scanner, scpi
-from labctl_drivers.auxiliary import Port, Scanned, Temperature, checked_period
-from labctl_drivers.channel import Maturity
+from labctl_drivers.auxiliary import Scanned, Temperature
 from labctl_drivers.errors import BadReply, InstrumentRefused, InvalidReading
-from labctl_drivers.link import Answer, Link
+from labctl_drivers.link import Answer
 from labctl_drivers.vocabulary import Identity
 
 FIELDS = 3
 _READING = re.compile(r"([-+]\d\.\d{8}E[-+]\d{2}) C", re.ASCII)
 
 
-class Keysight34970A:
+class Keysight34970A(scanner.Scanner):
     """A 34970A or 34972A with a multiplexer module in slot 1, 2 or 3."""
 
-    MATURITY: Maturity = "simulated"
-    PORT: Port = "auxiliary"
-    SETTABLE = False
     MODELS = ("34970A", "34972A")
+    HIGHEST_CHANNEL = 340
     LINK_SETTINGS: ClassVar = {"baud": 57600}
-
-    def __init__(
-        self,
-        link: Link,
-        *,
-        channels: Sequence[int],
-        serial: str | None = None,
-        sensor: scanner.Sensor = "K",
-        open_detection: bool = True,
-        every_s: float = 5.0,
-    ) -> None:
-        self.every_s = checked_period(every_s)
-        self._link = link
-        self._link.probe = scpi.IDENTITY_PROBE
-        self._channels = scanner.checked_channels(channels, 101, 340)
-        self._serial = serial
-        self._sensor: scanner.Sensor = sensor
-        self._open_detection = open_detection
 
     async def open(self) -> Identity:
         """Connect, identify, and make the named channels thermocouples in °C.
@@ -111,11 +89,3 @@ class Keysight34970A:
             time_s = min(answer.sent_s + scpi.number(after), answer.received_s)
             scanned[channel] = scanner.temperature(float(whole[1]), self._sensor, time_s, error_s)
         return scanned
-
-    async def set_temperature(self, channel: int, temperature_K: float) -> float:
-        """Refused: a scanner sets nothing."""
-        return scanner.refuse_setting()
-
-    async def close(self) -> None:
-        """Give the link back."""
-        await self._link.close(self)

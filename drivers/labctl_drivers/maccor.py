@@ -33,7 +33,6 @@ from labctl_drivers.errors import (
     InvalidReading,
     LinkError,
     OutputLost,
-    OutputUnknown,
     WrongInstrument,
 )
 from labctl_drivers.hello import Hello
@@ -51,6 +50,7 @@ from labctl_drivers.maccor_regulation import (
 )
 from labctl_drivers.maccor_wire import PROBE, MacnetChannel, hello
 from labctl_drivers.macnet import Status
+from labctl_drivers.switching_off import read_back_off
 from labctl_drivers.vocabulary import (
     Changed,
     Guard,
@@ -234,20 +234,10 @@ class Maccor:
         """
         self._program = None
         await self._stop_keeping()
-        why = ""
-        try:
-            async with asyncio.timeout_at(self._wire.link.deadline(SAFE_WITHIN_S)):
-                for _ in range(SAFE_ATTEMPTS):
-                    try:
-                        why = await self._off_read_back()
-                        if not why:
-                            self._ours = False
-                            return
-                    except (LinkError, InstrumentRefused, WrongInstrument) as error:
-                        why = f"{type(error).__name__}: {error}"
-        except TimeoutError:
-            why = f"not within {SAFE_WITHIN_S:g} s{why and '; before, '}{why}"
-        raise OutputUnknown(f"the channel could not be read back as off: {why}")
+        await read_back_off(
+            self._switch_off, self._wire.link, attempts=SAFE_ATTEMPTS, within_s=SAFE_WITHIN_S
+        )
+        self._ours = False
 
     async def close(self) -> None:
         """Give the link back. Leaves the output as it is; a watchdog ends it in its time."""
@@ -334,8 +324,8 @@ class Maccor:
 
     # ---- off -------------------------------------------------------------------------------
 
-    async def _off_read_back(self) -> str:
-        """End the test, also over a link that does not answer; empty once the tester says so."""
+    async def _switch_off(self) -> str:
+        """End the test, also over a link that does not answer; what the channel is, unless off."""
         if self._identity is None:
             self._identity = await self._wire.identify(self._serial)
         if not self._ours:
@@ -389,5 +379,4 @@ def _lost(status: Status) -> OutputLost:
 
 
 def _from_to(off: Changed, on: Changed) -> Changed:
-    begin_s, end_s = off.time_s - off.time_error_s, on.time_s + on.time_error_s
-    return Changed((begin_s + end_s) / 2, (end_s - begin_s) / 2)
+    return Changed.between(off.time_s - off.time_error_s, on.time_s + on.time_error_s)

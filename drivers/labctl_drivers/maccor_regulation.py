@@ -8,10 +8,10 @@ cell held at its limit does not trip them.
 """
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import Literal
 
 from labctl_drivers.errors import InvalidReading, OutOfRange
+from labctl_drivers.setpoints import check_numbers, stop_level_V
 from labctl_drivers.vocabulary import Guard, RangeAccuracy, Ratings, Regulation, Setpoint
 
 SAFE_WITHIN_S = 10.0
@@ -125,7 +125,7 @@ def program_for(setpoint: Setpoint, guard: Guard, model: Model, seen_V: float) -
     mode: Mode = "C" if setpoint.current_A > 0 else "D"
     if held and stop is not None:
         mode = "C" if seen_V <= stop else "D"
-    voltage = _level(setpoint, guard, model)
+    voltage = stop_level_V(setpoint, guard, lambda _: model.band_V)
     # a cell that stands outside on one side is driven back from there, not further
     low = guard.low_V if seen_V >= guard.low_V else model.low_V
     high = guard.high_V if seen_V <= guard.high_V else model.high_V
@@ -133,12 +133,7 @@ def program_for(setpoint: Setpoint, guard: Guard, model: Model, seen_V: float) -
 
 
 def _check(setpoint: Setpoint, guard: Guard, model: Model) -> None:
-    numbers = (setpoint.current_A, setpoint.stop_voltage_V or 0.0)
-    limits = (guard.low_V, guard.high_V, guard.max_current_A)
-    if not all(isfinite(number) for number in numbers + limits):
-        raise OutOfRange("a setpoint or limit is not a finite number")
-    if not guard.low_V < guard.high_V:
-        raise OutOfRange(f"no voltage lies between {guard.low_V:g} V and {guard.high_V:g} V")
+    check_numbers(setpoint, guard)
     if guard.low_V < model.low_V or guard.high_V > model.high_V:
         raise OutOfRange(
             f"the channel goes from {model.low_V:g} V to {model.high_V:g} V, not from "
@@ -146,21 +141,6 @@ def _check(setpoint: Setpoint, guard: Guard, model: Model) -> None:
         )
     if setpoint.mode == "sweep":
         raise OutOfRange("a Maccor channel is swept set-point by set-point")
-
-
-def _level(setpoint: Setpoint, guard: Guard, model: Model) -> float:
-    stop, charging = setpoint.stop_voltage_V, setpoint.current_A > 0
-    if stop is None:
-        if setpoint.mode == "voltage":
-            raise OutOfRange("a voltage is to be held, but which one was not said")
-        return guard.high_V if charging else guard.low_V
-    if not guard.low_V <= stop <= guard.high_V:
-        raise OutOfRange(f"{stop:g} V is not within {guard.low_V:g} V .. {guard.high_V:g} V")
-    if setpoint.mode == "voltage" or setpoint.hold_at_stop:
-        return stop
-    # far enough beyond the stop that it is surely reached, and read as reached
-    band = model.band_V
-    return min(stop + band, guard.high_V) if charging else max(stop - band, guard.low_V)
 
 
 def _safety(guard: Guard, model: Model, low_V: float, high_V: float) -> Safety:

@@ -164,7 +164,7 @@ class MacnetChannel:
             packets = await self.open_packets()
             answer = await packets.timed_query(packet, TIMEOUT_S)
             macnet.check_packet(answer.data, packet)
-            return _between(answer)
+            return Changed.between(answer.sent_s, answer.received_s)
 
         return await self._direct(send)
 
@@ -190,7 +190,7 @@ class MacnetChannel:
     async def _command(self, function: macnet.Function, settings: Mapping[str, object]) -> Changed:
         result, answer = await self._ask_channel(function, settings)
         macnet.check_accepted(result, function)
-        return _between(answer)
+        return Changed.between(answer.sent_s, answer.received_s)
 
     async def _ask_channel(
         self, function: macnet.Function, params: Mapping[str, object] | None = None
@@ -229,11 +229,6 @@ class MacnetChannel:
                 self.link.distrust()
                 raise
         raise BadReply(f"{LATE_REPLIES} replies, and none to {line[:120]!r}")
-
-
-def _between(answer: Answer) -> Changed:
-    half_s = (answer.received_s - answer.sent_s) / 2
-    return Changed(answer.sent_s + half_s, half_s)
 
 
 def hello(frame: bytes) -> Identity:

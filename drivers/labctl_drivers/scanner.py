@@ -1,11 +1,12 @@
-"""What scanners of temperatures have in common: channel lists, sensors, identity, error queue."""
+"""What scanners of temperatures have in common: options, sensors, identity, error queue."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 from labctl_drivers import scpi
-from labctl_drivers.auxiliary import ZERO_CELSIUS_K, Temperature
+from labctl_drivers.auxiliary import ZERO_CELSIUS_K, Port, Temperature, checked_period
+from labctl_drivers.channel import Maturity
 from labctl_drivers.errors import (
     InstrumentRefused,
     InvalidReading,
@@ -20,6 +21,7 @@ TIMEOUT_S = 2.0
 CHANNEL_S = 0.5
 """So long one channel may take: its relay, and a thermocouple at some line periods."""
 QUEUE_DEPTH = 20
+LOWEST_CHANNEL = 101
 
 Sensor = Literal["B", "E", "J", "K", "N", "R", "S", "T"]
 """Types of thermocouples."""
@@ -36,14 +38,49 @@ SPANS_C: dict[str, tuple[float, float]] = {
 """Where each type is defined (IEC 60584-1), °C: nothing beyond is a temperature."""
 
 
-def checked_channels(channels: Sequence[int], lowest: int, highest: int) -> tuple[int, ...]:
+class Scanner:
+    """A scanner of thermocouples on one link; its drivers add how it is set up and scans."""
+
+    MATURITY: Maturity = "simulated"
+    PORT: Port = "auxiliary"
+    SETTABLE = False
+    HIGHEST_CHANNEL: int
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        channels: Sequence[int],
+        serial: str | None = None,
+        sensor: Sensor = "K",
+        open_detection: bool = True,
+        every_s: float = 5.0,
+    ) -> None:
+        self.every_s = checked_period(every_s)
+        self._link = link
+        self._link.probe = scpi.IDENTITY_PROBE
+        self._channels = checked_channels(channels, self.HIGHEST_CHANNEL)
+        self._serial = serial
+        self._sensor: Sensor = sensor
+        self._open_detection = open_detection
+
+    async def set_temperature(self, channel: int, temperature_K: float) -> float:
+        """Refused. Raises OutOfRange."""
+        raise OutOfRange("a scanner measures temperatures and sets none")
+
+    async def close(self) -> None:
+        """Give the link back."""
+        await self._link.close(self)
+
+
+def checked_channels(channels: Sequence[int], highest: int) -> tuple[int, ...]:
     """The channels in ascending order. Raises ValueError for none and for one that cannot be."""
     found = tuple(sorted(set(channels)))
     if not found:
         raise ValueError("no channel of it is named")
     for channel in found:
-        if not lowest <= channel <= highest:
-            raise ValueError(f"its channels are {lowest} to {highest}, not {channel}")
+        if not LOWEST_CHANNEL <= channel <= highest:
+            raise ValueError(f"its channels are {LOWEST_CHANNEL} to {highest}, not {channel}")
     return found
 
 
@@ -96,11 +133,6 @@ async def check_queue(link: Link, after: str) -> None:
             first = entry
     if first is not None:
         raise InstrumentRefused(first.code, first.text, after)
-
-
-def refuse_setting() -> float:
-    """A scanner measures and sets nothing. Raises OutOfRange."""
-    raise OutOfRange("a scanner measures temperatures and sets none")
 
 
 def temperature(

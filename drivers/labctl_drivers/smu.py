@@ -10,7 +10,6 @@ back together is one turn on the link, and only what the queue says in that turn
 channel's. A reading is one exchange and takes no turn; switching off waits for none.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,13 +24,13 @@ from labctl_drivers.errors import (
     LinkError,
     LinkTimeout,
     OutputLost,
-    OutputUnknown,
     WrongInstrument,
 )
 from labctl_drivers.link import Answer, Link
 from labctl_drivers.smu_dialect import Dialect, differences, regulating
 from labctl_drivers.smu_models import Model
 from labctl_drivers.smu_regulation import Program, program_for
+from labctl_drivers.switching_off import read_back_off
 from labctl_drivers.vocabulary import (
     Changed,
     Guard,
@@ -180,19 +179,9 @@ class SourceMeasureUnit:
         Raises OutputUnknown, at the latest after `Ratings.safe_within_s`.
         """
         self._program = None
-        why = ""
-        try:
-            async with asyncio.timeout_at(self._link.deadline(SAFE_WITHIN_S)):
-                for _ in range(SAFE_ATTEMPTS):
-                    try:
-                        if await self._off_read_back():
-                            return
-                        why = "it says that it is still on"
-                    except (LinkError, WrongInstrument) as error:
-                        why = f"{type(error).__name__}: {error}"
-        except TimeoutError:
-            why = f"not within {SAFE_WITHIN_S:g} s{why and '; before, '}{why}"
-        raise OutputUnknown(f"the output could not be read back as off: {why}")
+        await read_back_off(
+            self._switch_off, self._link, attempts=SAFE_ATTEMPTS, within_s=SAFE_WITHIN_S
+        )
 
     async def close(self) -> None:
         """Give the link back. Leaves the output as it is."""
@@ -233,8 +222,8 @@ class SourceMeasureUnit:
         await self._check_queue("configuration")
         self._configured = True
 
-    async def _off_read_back(self) -> bool:
-        """Switch off, also over a link that does not answer; then whether it says so."""
+    async def _switch_off(self) -> str:
+        """Switch off, also over a link that does not answer; what it says instead of being off."""
         if self._identity is None:
             await self._identify()
         await self._shout_off()
@@ -245,10 +234,10 @@ class SourceMeasureUnit:
         self._link.distrust()
         async with self._link.turn:
             if await self._output_is_on():
-                return False
+                return "it says that it is still on"
             with contextlib.suppress(LinkError):
                 await self._link.shout(self._dialect.CLEAR.encode())
-        return True
+        return ""
 
     async def _shout_off(self) -> None:
         for line in (self._dialect.ABORT, self._dialect.HIGH_IMPEDANCE, self._dialect.OFF):
@@ -292,7 +281,7 @@ class SourceMeasureUnit:
         await self._check_queue(line)
         await self._verify(new)
         await self._output(on=True)
-        return _between(sent_s, answer.received_s)
+        return Changed.between(sent_s, answer.received_s)
 
     async def _output(self, sent_s: float | None = None, *, on: bool) -> Changed:
         """Confirm the output's state; it changed between sending and that.
@@ -304,7 +293,7 @@ class SourceMeasureUnit:
             line = self._dialect.ON if on else self._dialect.OFF
             await self._check_queue(line)
             raise InstrumentRefused(0, f"the output is {'off' if on else 'on'}", line)
-        return _between(answer.sent_s if sent_s is None else sent_s, answer.received_s)
+        return Changed.between(answer.sent_s if sent_s is None else sent_s, answer.received_s)
 
     async def _verify(self, program: Program) -> None:
         expected = self._dialect.expected(program)
@@ -383,7 +372,3 @@ class SourceMeasureUnit:
             if entry.is_error:
                 errors.append(entry)
         return errors
-
-
-def _between(sent_s: float, received_s: float) -> Changed:
-    return Changed((sent_s + received_s) / 2, (received_s - sent_s) / 2)

@@ -6,10 +6,10 @@ becomes of the PC (instruments.md §0.1). A rest is a current source at 0 A.
 """
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import Literal
 
 from labctl_drivers.errors import OutOfRange
+from labctl_drivers.setpoints import check_numbers, stop_level_V
 from labctl_drivers.smu_models import Model, VoltageRange
 from labctl_drivers.vocabulary import Guard, RangeAccuracy, Setpoint
 
@@ -51,7 +51,7 @@ def program_for(
     range on which the cell is driven now, kept if it will do: changing it would interrupt the
     current. Raises OutOfRange.
     """
-    _check_numbers(setpoint, guard)
+    check_numbers(setpoint, guard)
     if setpoint.mode == "sweep":
         raise OutOfRange("a source-measure unit is swept set-point by set-point")
     if setpoint.mode == "rest":
@@ -64,7 +64,7 @@ def program_for(
     voltage = _voltage_range(guard, model, seen_V, SMALLEST_DRIVE_RANGE_V)
     if held is not None and held.full_scale >= voltage.full_scale:
         voltage = held
-    level = _level(setpoint, guard, voltage)
+    level = stop_level_V(setpoint, guard, voltage.error_V)
     most = model.max_current_A(voltage.full_scale)
     if limit > most:
         raise OutOfRange(
@@ -72,15 +72,6 @@ def program_for(
             f"not {limit:g} A"
         )
     return Program("VOLT", level, limit, voltage, _current_range(limit, model))
-
-
-def _check_numbers(setpoint: Setpoint, guard: Guard) -> None:
-    numbers = (setpoint.current_A, setpoint.stop_voltage_V or 0.0)
-    limits = (guard.low_V, guard.high_V, guard.max_current_A)
-    if not all(isfinite(number) for number in numbers + limits):
-        raise OutOfRange("a setpoint or limit is not a finite number")
-    if not guard.low_V < guard.high_V:
-        raise OutOfRange(f"no voltage lies between {guard.low_V:g} V and {guard.high_V:g} V")
 
 
 def _rest(guard: Guard, model: Model, seen_V: float | None) -> Program:
@@ -105,19 +96,3 @@ def _current_range(limit: float, model: Model) -> RangeAccuracy:
         if limit <= candidate.full_scale * model.usable:
             return candidate
     raise OutOfRange(f"a {model.name} has no current range that holds {limit:g} A")
-
-
-def _level(setpoint: Setpoint, guard: Guard, voltage: VoltageRange) -> float:
-    stop = setpoint.stop_voltage_V
-    charging = setpoint.current_A > 0
-    if stop is None:
-        if setpoint.mode == "voltage":
-            raise OutOfRange("a voltage is to be held, but which one was not said")
-        return guard.high_V if charging else guard.low_V
-    if not guard.low_V <= stop <= guard.high_V:
-        raise OutOfRange(f"{stop:g} V is not within {guard.low_V:g} V .. {guard.high_V:g} V")
-    if setpoint.mode == "voltage" or setpoint.hold_at_stop:
-        return stop
-    # far enough beyond the stop that it is surely reached, and read as reached
-    band = voltage.error_V(stop)
-    return min(stop + band, guard.high_V) if charging else max(stop - band, guard.low_V)

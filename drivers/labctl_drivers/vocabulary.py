@@ -74,6 +74,11 @@ class Changed:
     time_s: float
     time_error_s: float = 0.0
 
+    @classmethod
+    def between(cls, first_s: float, last_s: float) -> "Changed":
+        """It changed at some moment between these two."""
+        return cls((first_s + last_s) / 2, (last_s - first_s) / 2)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

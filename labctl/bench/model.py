@@ -158,6 +158,6 @@ def default_bench(driver: str = DEFAULT_DRIVER, roles: Sequence[str] = (MAIN,)) 
     )
 
 
-def default_channels(roles: Sequence[str] = (MAIN,)) -> dict[str, str]:
+def default_channels(roles: Sequence[str]) -> dict[str, str]:
     """Role → channel of the default bench."""
     return {role: f"A{place}" for place, role in enumerate(roles, 1)}

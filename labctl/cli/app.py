@@ -64,7 +64,7 @@ USAGES = {
 """Where arguments may be left out: cyclopts calls them all ARGS."""
 
 
-def make_app(called: str = "") -> cyclopts.App:
+def make_app(called: str) -> cyclopts.App:
     """The app with its commands, none of them imported yet.
 
     The command that is `called` tells its own help, the others show their summary.

@@ -12,7 +12,7 @@ from labctl.bench.batch import BatchRun, load_batch
 from labctl.cli.batch_progress import shown_batch
 from labctl.cli.exits import BAD_INPUT
 from labctl.cli.inputs import check_roles, find_cell
-from labctl.cli.options import JsonOption, read_speed
+from labctl.cli.options import JsonOption, MqttOption, SpeedOption, read_speed
 from labctl.cli.output import print_json, print_lines
 from labctl.cli.requests import make_request
 from labctl.cli.run import last_cycle, result_json
@@ -33,10 +33,8 @@ def batch(
         Path | None,
         Parameter(help="Folder for the runs' folders [env var: LABCTL_DATA] [default: data]."),
     ] = None,
-    mqtt: Annotated[str | None, Parameter(help="Broker, as mqtt://host:1883.")] = None,
-    speed: Annotated[
-        str | None, Parameter(help="Of a simulated bench: `real`, `60x` or `max`.")
-    ] = None,
+    mqtt: MqttOption = None,
+    speed: SpeedOption = None,
     yes: Annotated[
         bool, Parameter(name="--yes", negative="", help="Answer the protocols' questions.")
     ] = False,
@@ -78,10 +76,6 @@ def batch(
             data=data or planned.data,
             mqtt_url=mqtt,
             speed=read_speed(speed),
-            model=None,
-            model_parameters={},
-            seed=None,
-            transcript=None,
             yes=yes,
             keys=False,
         )
@@ -97,10 +91,15 @@ def batch(
     else:
         print_lines(_notes(names, results))
         print_lines(_lines(names, results))
-    for name, result in zip(names, results, strict=True):
-        if isinstance(result, BaseException) or result.exit_code != 0:
-            print(f"labctl: {name}: {_how_it_ended(result)}", file=sys.stderr)
+    return _worst_of(names, results)
+
+
+def _worst_of(names: "Sequence[str]", results: "Sequence[RunResult | BaseException]") -> int:
+    """The exit code of the run that ended worst; what went wrong with each is said."""
     codes = [_exit_code(result) for result in results]
+    for name, result, code in zip(names, results, codes, strict=True):
+        if code != 0:
+            print(f"labctl: {name}: {_how_it_ended(result)}", file=sys.stderr)
     return next((code for code in WORST_FIRST if code in codes), 0)
 
 

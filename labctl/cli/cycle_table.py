@@ -27,8 +27,8 @@ def _of(head: str, key: str, form: str, factor: float = 1.0) -> Column:
     return Column(head, cell)
 
 
-def _half(head: str, which: str, key: str, form: str) -> Column:
-    return Column(head, lambda cycle: figure(number(part(cycle, which), key), form))
+def _half(head: str, which: str, key: str) -> Column:
+    return Column(head, lambda cycle: figure(number(part(cycle, which), key), ".4f"))
 
 
 def _nucleation(cycle: Data) -> str:
@@ -45,9 +45,9 @@ CHARGES = (
     _of("cycle", "cycle", ".0f"),
     Column("class", lambda cycle: text(cycle, "class")),
     Column("first", lambda cycle: text(part(cycle, "first"), "kind")),
-    _half("mAh", "first", "charge_mAh", ".4f"),
+    _half("mAh", "first", "charge_mAh"),
     Column("second", lambda cycle: text(part(cycle, "second"), "kind")),
-    _half("mAh", "second", "charge_mAh", ".4f"),
+    _half("mAh", "second", "charge_mAh"),
     _of("CE/%", "ce_percent", ".3f"),
     _of("±/%", "u_ce_percent", ".3f"),
     _of("Qirr/mAh", "irreversible_mAh", ".4f"),
@@ -72,8 +72,8 @@ SYMMETRIC = (
 CELL = (
     _of("EE/%", "energy_efficiency_percent", ".2f"),
     _of("VE/%", "voltage_efficiency_percent", ".2f"),
-    _half("V1/V", "first", "mean_voltage_V", ".4f"),
-    _half("V2/V", "second", "mean_voltage_V", ".4f"),
+    _half("V1/V", "first", "mean_voltage_V"),
+    _half("V2/V", "second", "mean_voltage_V"),
     _of("ΔV/mV", "polarisation_V", ".1f", 1e3),
 )
 FLAGS = Column("flags", _flags)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +25,26 @@ if TYPE_CHECKING:
     from labctl_protocols.cell_record import CellRecord
 
 MARKS = {"good": "ok ", "odd": "?  ", "bad": "BAD"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is looked at: channels and, `beside`, auxiliary instruments; what the channels hold."""
+
+    bench: Bench
+    channels: Sequence[str]
+    beside: Sequence[str]
+    cell: "CellRecord | None"
+    ohm: float | None
+    data: Path
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether all of it is. Raises Refused where only some is."""
+        found = {self.bench.is_in_memory(name) for name in self.channels}
+        if len(found) > 1:
+            raise Refused("some channels are in memory (`resource: sim`) and some are not")
+        return found == {True}
 
 
 def doctor(
@@ -65,30 +85,18 @@ def doctor(
     """
     described = load_bench(bench)
     names = channel or list(described.channels)
-    named = {each.instrument for each in described.auxiliaries.values()}
-    beside = [] if channel else sorted(named)
     for name in names:
         described.instrument_of(name)
-    record = None if cell is None else find_cell(cell, described.folder)
-    ohm = None if dummy is None else _ohm(dummy)
-    folder = default_data(described) if data is None else data
-    shown: dict[str, list[Finding]] = {name: [] for name in (*names, *beside)}
-    files: list[Path] = []
-    for name, finding in _all_findings(
-        described, names, record, ohm, folder, files, sorted(beside)
-    ):
-        shown[name].append(finding)
-        if not json:
-            print(f"{MARKS[finding.state]}  {name}  {finding.check}: {finding.text}", flush=True)
-    good = not any(finding.state == "bad" for found in shown.values() for finding in found)
-    if json:
-        channels = {name: [asdict(each) for each in found] for name, found in shown.items()}
-        records = [str(path) for path in files]
-        print_json({"good": good, "channels": channels, "records": records})
-    else:
-        for path in files:
-            print(f"record {path}")
-    return 0 if good else FAULT
+    auxiliaries = {each.instrument for each in described.auxiliaries.values()}
+    look = _Look(
+        described,
+        names,
+        beside=[] if channel else sorted(auxiliaries),
+        cell=None if cell is None else find_cell(cell, described.folder),
+        ohm=None if dummy is None else _ohm(dummy),
+        data=default_data(described) if data is None else data,
+    )
+    return _look_and_tell(look, json=json)
 
 
 def _ohm(text: str) -> float:
@@ -103,58 +111,61 @@ def _ohm(text: str) -> float:
     return to_si(quantity)
 
 
-def _all_findings(
-    bench: Bench,
-    names: Sequence[str],
-    cell: "CellRecord | None",
-    ohm: float | None,
-    data: Path,
-    files: list[Path],
-    beside: Sequence[str],
-) -> Iterator[tuple[str, Finding]]:
+def _look_and_tell(look: _Look, *, json: bool) -> int:
+    """Each finding as it is made, or all in one document; the exit code."""
+    shown: dict[str, list[Finding]] = {name: [] for name in (*look.channels, *look.beside)}
+    files: list[Path] = []
+    for name, found in _all_findings(look):
+        if isinstance(found, Path):
+            files.append(found)
+            continue
+        shown[name].append(found)
+        if not json:
+            print(f"{MARKS[found.state]}  {name}  {found.check}: {found.text}", flush=True)
+    good = not any(finding.state == "bad" for found in shown.values() for finding in found)
+    if json:
+        channels = {name: [asdict(each) for each in found] for name, found in shown.items()}
+        records = [str(path) for path in files]
+        print_json({"good": good, "channels": channels, "records": records})
+    else:
+        for path in files:
+            print(f"record {path}")
+    return 0 if good else FAULT
+
+
+def _all_findings(look: _Look) -> Iterator[tuple[str, Finding | Path]]:
+    """By channel or auxiliary instrument: what was found, and files with records of it."""
     from labctl.run.clock import new_loop
 
-    in_memory = {bench.is_in_memory(name) for name in names}
-    if len(in_memory) > 1:
-        raise Refused("some channels are in memory (`resource: sim`) and some are not")
-    loop = new_loop("max" if in_memory == {True} else 1.0)
-    twins = _twins(bench, names, cell)
+    loop = new_loop("max" if look.in_memory else 1.0)
+    twins = _twins(look)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        for visits in (
-            _visits(bench, names, cell, ohm, data, files, twins),
-            _visits_beside(bench, beside, twins),
-        ):
+        for visits in (_visits(look, twins), _visits_beside(look, twins)):
             with suppress(StopAsyncIteration):
                 while True:
                     yield runner.run(_next(visits))
 
 
 async def _next(
-    visits: AsyncIterator[tuple[str, Finding]],
-) -> tuple[str, Finding]:
+    visits: AsyncIterator[tuple[str, Finding | Path]],
+) -> tuple[str, Finding | Path]:
     return await anext(visits)
 
 
 async def _visits(
-    bench: Bench,
-    names: Sequence[str],
-    cell: "CellRecord | None",
-    ohm: float | None,
-    data: Path,
-    files: list[Path],
-    twins: "Mapping[str, Twin]",
-) -> AsyncIterator[tuple[str, Finding]]:
+    look: _Look, twins: "Mapping[str, Twin]"
+) -> AsyncIterator[tuple[str, Finding | Path]]:
     from labctl.bench.opening import make_channel
     from labctl.doctor.records import write_record
     from labctl.doctor.visit import visit
 
     links: dict[str, Link] = {}
-    for name in names:
-        channel = make_channel(bench, name, twin=twins.get(name), links=links)
+    for name in look.channels:
+        channel = make_channel(look.bench, name, twin=twins.get(name), links=links)
         identity: Identity | None = None
         findings: list[Finding] = []
         try:
-            async for found in visit(channel, cell, ohm):
+            async for found in visit(channel, look.cell, look.ohm):
                 if isinstance(found, Finding):
                     findings.append(found)
                     yield name, found
@@ -163,21 +174,22 @@ async def _visits(
         finally:
             with suppress(Exception):
                 await channel.close()
-        if identity is not None and ohm is not None:
-            number = bench.channels[name].channel
-            files.append(write_record(data, identity, name, number, ohm, findings, time.time()))
+        if identity is not None and look.ohm is not None:
+            number = look.bench.channels[name].channel
+            data, ohm, now = look.data, look.ohm, time.time()
+            yield name, write_record(data, identity, name, number, ohm, findings, now)
 
 
 async def _visits_beside(
-    bench: Bench, instruments: Sequence[str], twins: "Mapping[str, Twin]"
-) -> AsyncIterator[tuple[str, Finding]]:
+    look: _Look, twins: "Mapping[str, Twin]"
+) -> AsyncIterator[tuple[str, Finding | Path]]:
     from labctl.auxiliary_twin import auxiliary_twins
     from labctl.bench.auxiliaries import make_auxiliary
     from labctl.doctor.beside import look_beside
 
-    cells = {name: twin.cell for name, twin in twins.items()}
-    firmwares = auxiliary_twins(bench, cells) if cells and instruments else {}
-    for name in instruments:
+    bench, cells = look.bench, {name: twin.cell for name, twin in twins.items()}
+    firmwares = auxiliary_twins(bench, cells) if cells and look.beside else {}
+    for name in look.beside:
         auxiliary = make_auxiliary(bench, name, firmware=firmwares.get(name))
         names = {a.channel: n for n, a in bench.auxiliaries.items() if a.instrument == name}
         try:
@@ -188,14 +200,15 @@ async def _visits_beside(
                 await auxiliary.close()
 
 
-def _twins(bench: Bench, names: Sequence[str], cell: "CellRecord | None") -> "dict[str, Twin]":
+def _twins(look: _Look) -> "dict[str, Twin]":
     from labctl.twin import Placed, connect, make_cell
 
-    if not bench.is_in_memory(names[0]):
+    if not look.in_memory:
         return {}
     placed = []
-    for name in names:
-        instrument = bench.instrument_of(name)
-        at = {"main": (instrument, bench.channels[name].channel)}
-        placed.append(Placed(make_cell(instrument, cell), at, {}))
-    return {name: twin["main"] for name, twin in zip(names, connect(placed), strict=True)}
+    for name in look.channels:
+        instrument = look.bench.instrument_of(name)
+        at = {"main": (instrument, look.bench.channels[name].channel)}
+        placed.append(Placed(make_cell(instrument, look.cell), at, {}))
+    twins = connect(placed)
+    return {name: twin["main"] for name, twin in zip(look.channels, twins, strict=True)}

@@ -87,7 +87,7 @@ def _chosen_channels(bench: Bench, given: dict[str, str]) -> dict[str, str]:
 def ratings_of(bench: Bench, channel: str) -> "Ratings":
     """What the channel's driver declares before it has met its instrument."""
     from labctl.bench.opening import make_channel
-    from labctl.twin import make_twins
+    from labctl.twin import Placed, connect, make_cell
 
     twin = None
     if bench.is_in_memory(channel):
@@ -95,8 +95,8 @@ def ratings_of(bench: Bench, channel: str) -> "Ratings":
         instrument = bench.instrument_of(channel)
         options = instrument.simulate.instrument if instrument.simulate else {}
         bare = replace(instrument, simulate=Simulate(instrument=options))
-        at = {MAIN: bench.channels[channel].channel}
-        twin = make_twins({MAIN: bare}, None, model="open", now=0.0, channels=at)[MAIN]
+        at = {MAIN: (bare, bench.channels[channel].channel)}
+        twin = connect([Placed(make_cell(bare, None, model="open", now=0.0), at, {})])[0][MAIN]
     return make_channel(bench, channel, twin=twin).ratings
 
 

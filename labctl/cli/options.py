@@ -20,6 +20,11 @@ RunName = Annotated[
 JsonOption = Annotated[
     bool, Parameter(name="--json", negative="", help="One JSON document on standard output.")
 ]
+MqttOption = Annotated[str | None, Parameter(name="--mqtt", help="Broker, as mqtt://host:1883.")]
+SpeedOption = Annotated[
+    str | None,
+    Parameter(name="--speed", help="Of a simulated bench: `real`, `60x` or `max`."),
+]
 Pairs = Annotated[list[str] | None, Parameter(negative="")]
 
 

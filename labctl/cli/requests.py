@@ -23,13 +23,13 @@ def make_request(
     data: Path | None,
     mqtt_url: str | None,
     speed: "float | str | None",
-    model: str | None,
-    model_parameters: "Mapping[str, float]",
-    seed: int | None,
-    transcript: Path | None,
     yes: bool,
-    keys: bool = True,
+    model: str | None = None,
+    model_parameters: "Mapping[str, float] | None" = None,
+    seed: int | None = None,
+    transcript: Path | None = None,
     capture: Path | None = None,
+    keys: bool = True,
 ) -> RunRequest:
     """What is to be run, from what was named; a bench in memory has its twin's settings.
 
@@ -39,6 +39,7 @@ def make_request(
 
     bench, record, chosen = place
     block = bench.instrument_of(chosen["main"]).simulate or Simulate()
+    model_parameters = model_parameters or {}
     if bench.is_in_memory(chosen["main"]):
         model = model or block.model
         model_parameters = {**block.parameters, **model_parameters}

@@ -14,7 +14,9 @@ from labctl.cli.inputs import (
 )
 from labctl.cli.options import (
     JsonOption,
+    MqttOption,
     Pairs,
+    SpeedOption,
     channels_by_role,
     named_numbers,
     named_values,
@@ -46,10 +48,8 @@ def run(
         Path | None,
         Parameter(help="Folder for the run's folder [env var: LABCTL_DATA] [default: data]."),
     ] = None,
-    mqtt: Annotated[str | None, Parameter(help="Broker, as mqtt://host:1883.")] = None,
-    speed: Annotated[
-        str | None, Parameter(help="Of a simulated bench: `real`, `60x` or `max`.")
-    ] = None,
+    mqtt: MqttOption = None,
+    speed: SpeedOption = None,
     model: Annotated[
         str | None, Parameter(help="The simulated cell's model; none: the one that fits.")
     ] = None,
@@ -98,14 +98,17 @@ def run(
     )
     with shown_progress(json=json) as on_progress:
         result = conduct(request, on_progress)
+    _tell(result, json=json)
+    return result.exit_code
+
+
+def _tell(result: RunResult, *, json: bool) -> None:
     if json:
         print_json(result_json(result))
     else:
-        print_lines(_result_lines(result))
-        print_lines(result.notes)
+        print_lines([*_result_lines(result), *result.notes])
     if result.exit_code != 0:
         print(f"labctl: {result.outcome}: {result.reason}", file=sys.stderr)
-    return result.exit_code
 
 
 def result_json(result: RunResult) -> dict[str, object]:

@@ -55,9 +55,9 @@ def why_not_running(folder: Path) -> str:
     return f"the run {folder.name} has ended: {closing.outcome}: {closing.reason}"
 
 
-def outcome_when_closed(folder: Path, timeout_s: float = CLOSING_S) -> tuple[str, str] | None:
+def outcome_when_closed(folder: Path) -> tuple[str, str] | None:
     """Outcome and reason of a run, once its journal is closed; None if that takes too long."""
-    give_up_s = time.monotonic() + timeout_s
+    give_up_s = time.monotonic() + CLOSING_S
     while True:
         # asked before reading: who holds it no more has written all that it will write
         taken = is_taken(folder)

@@ -28,8 +28,6 @@ def interruption(
     before_A: float,
     pause_s: Column,
     voltage_V: Column,
-    from_s: float = FROM_S,
-    to_s: float = TO_S,
 ) -> Interruption | None:
     """R and k of one pause; None with fewer than three readings in the window or without current.
 
@@ -37,7 +35,7 @@ def interruption(
     """
     if before_A == 0:
         return None
-    inside = [(t, v) for t, v in zip(pause_s, voltage_V, strict=True) if from_s <= t <= to_s]
+    inside = [(t, v) for t, v in zip(pause_s, voltage_V, strict=True) if FROM_S <= t <= TO_S]
     roots = [math.sqrt(t) for t, _ in inside]
     fitted = [v for _, v in inside]
     line = line_through(roots, fitted)

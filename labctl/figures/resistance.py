@@ -1,6 +1,5 @@
 """Direct-current resistance: the voltage that a change of current costs after a stated time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labctl.figures.recording import Recording
@@ -20,14 +19,6 @@ class DirectResistance:
     after_s: float
     change_A: float
     resistance_ohm: float
-
-
-def current_changes(recording: Recording, least_A: float) -> Iterator[int]:
-    """The last reading before each change of current by at least so much."""
-    current_A = recording.current_A
-    for k in range(len(current_A) - 1):
-        if abs(current_A[k + 1] - current_A[k]) >= least_A:
-            yield k
 
 
 def direct_resistance(

@@ -260,7 +260,7 @@ def _shapes(
 def _voltages_json(cycle: Data, shapes: Shapes, kind: str) -> Json:
     first, second = part(cycle, "first"), part(cycle, "second")
     which = int(number(cycle, "cycle") or 0)
-    sign = _sign(first, kind)
+    sign = _sign(first)
     return voltages_json(
         _part(first, sign, shapes.get((which, sign), Shape())),
         _part(second, -sign, shapes.get((which, -sign), Shape())),
@@ -269,7 +269,7 @@ def _voltages_json(cycle: Data, shapes: Shapes, kind: str) -> Json:
     )
 
 
-def _sign(half: Data, kind: str) -> int:
+def _sign(half: Data) -> int:
     """The current's sign: as the ranges have it, else as the kind of half says."""
     if _ranges(half):
         return 1 if _account(half).charge_As >= 0 else -1

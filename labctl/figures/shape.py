@@ -29,9 +29,7 @@ class Shape:
     nucleation: Nucleation | None = None
 
 
-def shape_of(
-    traces: Sequence[Trace], plating: bool = False, area_cm2: float | None = None
-) -> Shape:
+def shape_of(traces: Sequence[Trace], plating: bool, area_cm2: float | None = None) -> Shape:
     """The shape of one half cycle; `plating`: look for its nucleation."""
     if not traces:
         return Shape()

@@ -20,7 +20,7 @@ SECRET_WORDS = ("password", "passwd", "secret", "token", "api_key")
 
 
 def manifest_text(manifest: Mapping[str, object]) -> str:
-    """The manifest as JSON. Raises ValueError naming what is missing, wrong or secret."""
+    """The manifest as JSON. Raises ValueError naming what is missing, wrong, secret or no JSON."""
     for name, kind in REQUIRED.items():
         if not isinstance(manifest.get(name), kind):
             raise ValueError(f"the manifest needs `{name}`")
@@ -31,13 +31,8 @@ def manifest_text(manifest: Mapping[str, object]) -> str:
     start = manifest["start_unix"]
     if not isinstance(start, int | float) or not math.isfinite(start):
         raise ValueError("the manifest's `start_unix` is no time")
-    return addition_text(manifest)
-
-
-def addition_text(data: Mapping[str, object]) -> str:
-    """An addition to a manifest as JSON. Raises ValueError for a secret or what is no JSON."""
-    _refuse_secrets(data, "")
-    return json.dumps(data, allow_nan=False, ensure_ascii=False)
+    _refuse_secrets(manifest, "")
+    return json.dumps(manifest, allow_nan=False, ensure_ascii=False)
 
 
 def _refuse_secrets(data: object, path: str) -> None:

@@ -89,11 +89,10 @@ class Reader:
         self._database.close()
 
     def manifest(self) -> dict[str, object]:
-        """The manifest with its additions; a later one covers an earlier one."""
-        merged: dict[str, object] = {}
-        for (data,) in self._ask("SELECT data FROM manifest ORDER BY seq"):
-            merged.update(json.loads(str(data)))
-        return merged
+        """What the run was created with."""
+        rows = self._ask("SELECT data FROM manifest")
+        manifest: dict[str, object] = json.loads(str(rows[0][0])) if rows else {}
+        return manifest
 
     def readings(self, after_seq: int = 0, limit: int | None = None) -> Iterator[RecordedRow]:
         """Readings in order, those after the given number, in chunks of short transactions."""
@@ -106,7 +105,7 @@ class Reader:
             seq, t_s, unix_s, after_reading, kind, data = values
             yield RecordedEvent(seq, t_s, unix_s, after_reading, kind, json.loads(data))
 
-    def newest_events(self, *kinds: str, limit: int = 1) -> list[RecordedEvent]:
+    def newest_events(self, *kinds: str, limit: int) -> list[RecordedEvent]:
         """The newest events of these kinds, the newest first."""
         rows = self._ask(
             f"SELECT {', '.join(schema.EVENT_COLUMNS)} FROM events "
@@ -150,7 +149,7 @@ class Reader:
             "SELECT step_count, max(charging_Ah) - min(charging_Ah)"
             " - max(discharging_Ah) + min(discharging_Ah) FROM readings GROUP BY step_count"
         )
-        return {step: net for step, net in rows}
+        return dict(rows)
 
     def check(self) -> list[str]:
         """What SQLite's own integrity check finds wrong; empty when nothing is."""
@@ -204,7 +203,7 @@ def _open(folder: Path) -> sqlite3.Connection:
 
 
 def read_manifest(folder: Path) -> dict[str, object]:
-    """A run's manifest with its additions."""
+    """A run's manifest."""
     with Reader(folder) as reader:
         return reader.manifest()
 

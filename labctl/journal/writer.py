@@ -15,7 +15,7 @@ from labctl.journal import lock, schema
 from labctl.journal.clock import CLOCK_STEP, STEP_S, Wall
 from labctl.journal.errors import JournalError, JournalNotFound, StorageFault
 from labctl.journal.heard import HeardLine, Told, stored
-from labctl.journal.manifest import addition_text, manifest_text
+from labctl.journal.manifest import manifest_text
 from labctl.journal.place import make_durable_folder, refuse_network_share, sync_folder
 from labctl_protocols.decisions import Event, Row
 
@@ -39,7 +39,6 @@ class _Batch:
     heard: list[HeardLine] = field(default_factory=list)
     checkpoint: tuple[int, Checkpoint] | None = None
     cursors: dict[str, str] = field(default_factory=dict)
-    additions: list[tuple[float, str]] = field(default_factory=list)
     closing: tuple[float, str, str] | None = None
     waiters: list["Future[None]"] = field(default_factory=list)
     last: bool = False
@@ -159,11 +158,6 @@ class Journal:
         """Rows that are not durable yet."""
         return len(self._batch.rows) + self._in_flight
 
-    @property
-    def last_seq(self) -> int:
-        """The number of the newest reading, durable or not."""
-        return self._rows
-
     def write(
         self,
         rows: Sequence[Row] = (),
@@ -217,17 +211,6 @@ class Journal:
             self._batch.waiters.append(done)
         self._wake_now()
         return done
-
-    def amend_manifest(self, data: Mapping[str, object]) -> "Future[None]":
-        """Add to the manifest (limits as read back, identities); what stood there stays on record.
-
-        Raises ValueError for a secret or what is no JSON.
-        """
-        text = addition_text(data)
-        self._refuse()
-        with self._lock:
-            self._batch.additions.append((self._wall(self._last_t_s), text))
-        return self.commit()
 
     def set_cursor(self, follower: str, value: str) -> None:
         """Keep a follower's place with the next commit of readings. Never raises (S7)."""
@@ -335,7 +318,6 @@ def _store(database: sqlite3.Connection, batch: _Batch) -> None:
         text = state if isinstance(state, str) else state()
         database.execute(schema.KEEP_CHECKPOINT, (after_reading, text))
     database.executemany(schema.KEEP_CURSOR, list(batch.cursors.items()))
-    database.executemany(schema.ADD_MANIFEST, batch.additions)
     if batch.closing is not None:
         database.execute(schema.ADD_CLOSING, batch.closing)
     database.execute("COMMIT")

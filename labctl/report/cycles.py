@@ -32,8 +32,6 @@ class CycleColumns:
     u_lost_mAh: Floats
     inventory_percent: Floats
     u_inventory_percent: Floats
-    retention_percent: Floats
-    plating_V: Floats
     gap_V: Floats
 
 
@@ -58,8 +56,6 @@ def cycle_columns(record: Record) -> CycleColumns:
         u_lost_mAh=_column(cycles, "u_cumulative_irreversible_mAh"),
         inventory_percent=_column(cycles, "inventory_percent"),
         u_inventory_percent=_column(cycles, "u_inventory_percent"),
-        retention_percent=_column(cycles, "retention_percent"),
-        plating_V=_column(cycles, "plating_overpotential_V"),
         gap_V=_column(cycles, GAP.get(record.kind, "polarisation_V")),
     )
 

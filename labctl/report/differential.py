@@ -45,7 +45,7 @@ def differential(record: Record) -> Picture | Missing:
             per_V = np.concatenate([[0.0], per_V, [0.0]])
             axes.plot(voltage, per_V, color=cycle_colours()(scale(half.cycle)), lw=0.8)
         axes.axhline(0.0, color="0.6", lw=0.5, zorder=0)
-        axes.set_xlim(*_range(record, [curve for _, curve in curves]))
+        axes.set_xlim(*_range([curve for _, curve in curves]))
         axes.set_xlabel("Voltage (V)")
         axes.set_ylabel(f"dQ/dV ({unit}/V)")
         cycle_bar(figure, [axes], numbers, "Cycle")
@@ -65,7 +65,7 @@ def _curve(record: Record, half: Half) -> DifferentialCapacity | None:
     return differential_capacity((driven.charge_mAh / 1e3).tolist(), driven.voltage_V.tolist())
 
 
-def _range(record: Record, curves: Sequence[DifferentialCapacity]) -> tuple[float, float]:
+def _range(curves: Sequence[DifferentialCapacity]) -> tuple[float, float]:
     """Where the charge is: all but the outermost 0.2 % of it."""
     voltage = np.concatenate([np.array(curve.voltage_V) for curve in curves])
     weight = np.concatenate([np.array(curve.dq_dv_Ah_per_V) for curve in curves])

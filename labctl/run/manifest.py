@@ -33,20 +33,13 @@ def manifest_of(
     `safe_within_s`: so many host seconds after any fault the output is off, read back, or said to
     be unknown. `beside` says who answered as each auxiliary.
     """
-    text = request.protocol.text
     return {
         "run": run,
         "simulated": simulated,
         "start_unix": start_unix,
         "bench": request.bench.name,
         "channel": request.channels[MAIN],
-        "protocol": {
-            "name": plan.name,
-            "title": plan.title,
-            "text": text,
-            "sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "parameters": dict(plan.parameters),
-        },
+        "protocol": protocol_of(request, plan),
         "cell": cell_of(request, plan),
         "sources": sources_of(
             request.protocol,
@@ -71,11 +64,7 @@ def manifest_of(
         },
         "temperature": plan.temperature,
         "simulation": simulation_of(request) if simulated else None,
-        "program": {
-            "labctl": version("labctl-bench"),
-            "python": platform.python_version(),
-            "system": platform.platform(),
-        },
+        "program": program(),
         "host": {"name": socket.gethostname(), "pid": os.getpid()},
     }
 
@@ -105,6 +94,18 @@ def auxiliary_of(request: RunRequest, name: str, identity: Identity) -> dict[str
     }
 
 
+def protocol_of(request: RunRequest, plan: Plan) -> dict[str, object]:
+    """The protocol as written, with the parameters that the plan was bound to."""
+    text = request.protocol.text
+    return {
+        "name": plan.name,
+        "title": plan.title,
+        "text": text,
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "parameters": dict(plan.parameters),
+    }
+
+
 def cell_of(request: RunRequest, plan: Plan) -> dict[str, object]:
     """The cell's record as written, with the figures that the plan was bound to."""
     cell = request.cell
@@ -126,4 +127,13 @@ def simulation_of(request: RunRequest) -> Mapping[str, object]:
         "parameters": dict(request.model_parameters),
         "seed": request.seed,
         "speed": request.speed,
+    }
+
+
+def program() -> dict[str, object]:
+    """Which labctl, on what."""
+    return {
+        "labctl": version("labctl-bench"),
+        "python": platform.python_version(),
+        "system": platform.platform(),
     }

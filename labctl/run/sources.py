@@ -41,7 +41,7 @@ def sources_of(
     cell: CellRecord,
     ratings: Mapping[str, Ratings],
     given: Mapping[str, str],
-    auxiliaries: Auxiliaries = NO_AUXILIARIES,
+    auxiliaries: Auxiliaries,
 ) -> dict[str, object]:
     """What beside the texts of protocol and cell the plan was bound from, as plain JSON.
 

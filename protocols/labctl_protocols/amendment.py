@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
-from labctl_protocols.plan import Drive, End, Limits, Node, Plan, Record
+from labctl_protocols.plan import Drive, End, Limits, Node, Plan, Record, every
 
 VALUES = {
     "until": "until", "record": "record", "limits": "limits", "detectors": "detectors",
@@ -62,7 +62,7 @@ def changes_between(old: Plan, new: Plan) -> tuple[Change, ...]:
     does.
     """
     refused = list(_other_plan(old, new))
-    olds, news = list(_every(old.steps)), list(_every(new.steps))
+    olds, news = list(every(old.steps)), list(every(new.steps))
     if [_shape(node) for node in olds] != [_shape(node) for node in news]:
         refused.append(_first_difference(olds, news))
     else:
@@ -86,14 +86,6 @@ def parts_of(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 # ---- what must stay --------------------------------------------------------------------------
-
-
-def _every(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    for node in nodes:
-        yield node
-        for field in fields(node):
-            if field.name in BLOCKS:
-                yield from _every(getattr(node, field.name))
 
 
 def _shape(node: Node) -> tuple[object, ...]:

@@ -7,8 +7,8 @@ from typing import Any, cast
 from labctl_protocols import fields
 from labctl_protocols.context import Context, Scope
 from labctl_protocols.detectors import DETECTORS
-from labctl_protocols.plan import MAIN, Limits, Policy, Record
-from labctl_protocols.settings import narrowed, read_limits, read_record
+from labctl_protocols.plan import MAIN, Limits, Policy, Record, narrowed
+from labctl_protocols.settings import read_limits, read_record
 from labctl_protocols.tokens import is_label
 from labctl_protocols.yaml12 import Entry, Mapping
 from labctl_protocols.yaml12 import Node as YamlNode

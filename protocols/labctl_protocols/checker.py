@@ -1,6 +1,6 @@
 """Checking a protocol against cell and instrument, and binding it to them: the plan."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 from labctl_drivers.vocabulary import Ratings
@@ -25,19 +25,18 @@ from labctl_protocols.plan import (
     MAIN,
     CellKind,
     Drive,
-    For,
     Group,
-    If,
     Limits,
     Node,
     Plan,
     Record,
-    Repeat,
     Where,
+    every,
+    narrowed,
 )
 from labctl_protocols.problems import Problems
 from labctl_protocols.routines import Routines, default_of, is_required, parameter_entries
-from labctl_protocols.settings import narrowed, read_limits, read_record, read_start
+from labctl_protocols.settings import read_limits, read_record, read_start
 from labctl_protocols.terms import read_parameter
 from labctl_protocols.yaml12 import Entry, Scalar
 from labctl_protocols.yaml12 import Mapping as YamlMapping
@@ -319,17 +318,6 @@ def _first(kind: CellKind, nodes: tuple[Node, ...]) -> Literal["plate", "charge"
         return "charge"
     first = next((node for node in every(nodes) if isinstance(node, Drive)), None)
     return "discharge" if first is not None and first.sign < 0 else "charge"
-
-
-def every(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    """All nodes in file order."""
-    for node in nodes:
-        yield node
-        if isinstance(node, If):
-            yield from every(node.then)
-            yield from every(node.otherwise)
-        elif isinstance(node, Group | Repeat | For):
-            yield from every(node.steps)
 
 
 def _reference(root: YamlMapping, nodes: tuple[Node, ...], ctx: Context) -> str | None:

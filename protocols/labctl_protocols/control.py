@@ -9,9 +9,9 @@ from labctl_protocols.beside import read_label
 from labctl_protocols.context import MAX_STEPS, Context, Scope
 from labctl_protocols.drive import VERBS, bind_drive
 from labctl_protocols.loops import LOOPS, body
-from labctl_protocols.plan import Exit, Group, GroupClass, Mark, Node, Stop
+from labctl_protocols.plan import Exit, Group, GroupClass, Mark, Node, Stop, narrowed
 from labctl_protocols.routines import bind_call
-from labctl_protocols.settings import narrowed, read_condition, read_limits
+from labctl_protocols.settings import read_condition, read_limits
 from labctl_protocols.special import SPECIAL, bind_special
 from labctl_protocols.yaml12 import Broken, Entry, List, Mapping, Scalar
 from labctl_protocols.yaml12 import Node as YamlNode

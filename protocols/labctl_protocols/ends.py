@@ -63,7 +63,7 @@ def read_ends(parsed: Parsed, kind: Kind, scope: Scope, ctx: Context) -> Ends:
             ends.append(found[0])
             terms.append(found[1])
     made = Ends(tuple(ends), tuple(terms), len(ends) == len(members))
-    _refuse_endless(made, kind, scope.limits, parsed.scalar.at(parsed.tree.start), ctx)
+    _refuse_endless(made, kind, parsed.scalar.at(parsed.tree.start), ctx)
     return made
 
 
@@ -172,7 +172,7 @@ def refuse_outside(term: Term, where: Where, limits: Limits, ctx: Context) -> bo
     return False
 
 
-def _refuse_endless(made: Ends, kind: Kind, limits: Limits, where: Where, ctx: Context) -> None:
+def _refuse_endless(made: Ends, kind: Kind, where: Where, ctx: Context) -> None:
     """Note a step that may never end. A refused end has been noted already.
 
     A sweep ends at its last corner, whatever comes before.

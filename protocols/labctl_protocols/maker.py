@@ -66,9 +66,9 @@ def _parameters(tree: Tree) -> list[Tree]:
     return [leaf for operand in tree.operands for leaf in _parameters(operand)]
 
 
-def constant_term(kind: Kind, value: float | bool, size: int = 1) -> Term:
+def constant_term(kind: Kind, value: float | bool) -> Term:
     """A term whose value is known."""
-    return Term(kind, lambda _: value, value, size=size)
+    return Term(kind, lambda _: value, value)
 
 
 def folded(kind: Kind, run: Run, parts: list[Term], where: Callable[[str], Term]) -> Term:

@@ -5,7 +5,7 @@ where they are meant). Routines are expanded, areal units and C-rates resolved, 
 unrolled. A plan is a frozen value; where the run stands is the engine's state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -104,6 +104,24 @@ class Limits:
     current_A: float | None = None
     temperature_high_K: float | None = None
     temperature_low_K: float | None = None
+
+
+def narrowed(one: Limits, other: Limits) -> Limits:
+    """What both sets of limits allow."""
+
+    def lower(a: float | None, b: float | None) -> float | None:
+        return min((x for x in (a, b) if x is not None), default=None)
+
+    def higher(a: float | None, b: float | None) -> float | None:
+        return max((x for x in (a, b) if x is not None), default=None)
+
+    return Limits(
+        low_V=higher(one.low_V, other.low_V),
+        high_V=lower(one.high_V, other.high_V),
+        current_A=lower(one.current_A, other.current_A),
+        temperature_high_K=lower(one.temperature_high_K, other.temperature_high_K),
+        temperature_low_K=higher(one.temperature_low_K, other.temperature_low_K),
+    )
 
 
 def limits_temperature(limits: Limits) -> bool:
@@ -286,6 +304,17 @@ class If(Step):
 
 TimedNode = Drive | Rest | Hold | Sweep | Impedance
 Node = TimedNode | Ask | Set | Mark | Stop | Exit | Group | Repeat | For | If
+
+
+def every(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """These nodes and all inside them, in file order; a `then hold` is a part of its drive."""
+    for node in nodes:
+        yield node
+        if isinstance(node, If):
+            yield from every(node.then)
+            yield from every(node.otherwise)
+        elif isinstance(node, Group | Repeat | For):
+            yield from every(node.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,14 +50,6 @@ class Routines(Mapping[str, RoutineFile]):
         fields.require(mapping, ("name", "steps"), self._problems)
         return RoutineFile(name, file, mapping)
 
-    @property
-    def used(self) -> dict[str, str]:
-        """File → text of every routine that was called."""
-        return {file: self._texts[name][1] for name, file in self._files()}
-
-    def _files(self) -> list[tuple[str, str]]:
-        return [(name, routine.file) for name, routine in self._read.items()]
-
 
 def bind_call(verb: Entry, position: int, scope: Scope, ctx: Context) -> tuple[Node, ...]:
     """A routine's steps in place of its call."""

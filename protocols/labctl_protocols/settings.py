@@ -169,24 +169,6 @@ def _refuse_wider(
         )
 
 
-def narrowed(one: Limits, other: Limits) -> Limits:
-    """The intersection of two sets of limits."""
-
-    def lower(a: float | None, b: float | None) -> float | None:
-        return min((x for x in (a, b) if x is not None), default=None)
-
-    def higher(a: float | None, b: float | None) -> float | None:
-        return max((x for x in (a, b) if x is not None), default=None)
-
-    return Limits(
-        low_V=higher(one.low_V, other.low_V),
-        high_V=lower(one.high_V, other.high_V),
-        current_A=lower(one.current_A, other.current_A),
-        temperature_high_K=lower(one.temperature_high_K, other.temperature_high_K),
-        temperature_low_K=higher(one.temperature_low_K, other.temperature_low_K),
-    )
-
-
 def read_record(node: YamlNode, scope: Scope, ctx: Context) -> Record | None:
     """`all`, or `every 10 s or 5 mV`."""
     scalar = fields.as_value(node, "`record`", ctx.problems)

@@ -40,13 +40,11 @@ class Kind:
     channels: tuple[int, ...]
     measures: bytes
     within_K: float
-    options: dict[str, Any] = field(default_factory=dict)
 
 
-# a 34970A's simulator does not know SENS:TEMP:TRAN:TC:CHEC, for the reference does not name it
 KINDS = {
     "daq6510": Kind((101, 104, 110), b"TRAC:DATA?", 0.005),
-    "keysight-34970a": Kind((101, 104, 110), b"READ?", 0.005, {}),
+    "keysight-34970a": Kind((101, 104, 110), b"READ?", 0.005),
     "espec": Kind((1,), b"TEMP?", 0.051),
 }
 AUXILIARIES = sorted(
@@ -127,7 +125,7 @@ async def bench(name: str, **options: Any) -> AsyncIterator[Bench]:
     wire = Wire(load("labctl.simulators", name)(**exact, instrument_error=0.0))
     aux = load("labctl.drivers", name)(
         Link(MemoryTransport(wire)),
-        **{"channels": kind.channels, **kind.options, **options},
+        **{"channels": kind.channels, **options},
     )
     try:
         yield Bench(name, aux, wire, places)
@@ -427,8 +425,7 @@ def test_over_a_socket_and_a_serial_port(name: str, serve: str) -> None:
         driver = load("labctl.drivers", name)
         link = getattr(driver, "LINK_SETTINGS", {}) if serve == "pty" else {}
         async with serving(firmware, 1.0) as resource:
-            options = {"channels": kind.channels, **kind.options}
-            aux = driver(Link(make_transport(resource, **link)), **options)
+            aux = driver(Link(make_transport(resource, **link)), channels=kind.channels)
             try:
                 await aux.open()
                 scanned = await aux.read()

@@ -9,7 +9,8 @@ from importlib.metadata import entry_points
 
 import pytest
 from drivers_under_test import DRIVERS, FACTS
-from test_drivers import GUARD, OHMS, Battery
+from stand_ins import FAULTS, OHMS, Battery
+from test_drivers import GUARD
 
 from labctl_drivers.errors import InstrumentError, OutputUnknown
 from labctl_drivers.link import Link, MemoryTransport
@@ -57,20 +58,6 @@ class Wire:
     @property
     def wake_at(self):
         return getattr(self.firmware, "wake_at", None)
-
-
-FAULTS = {
-    "dropped": lambda when, reply: [],
-    "late": lambda when, reply: [(when + 1.5, reply)],
-    "very late": lambda when, reply: [(when + 30.0, reply)],
-    "twice": lambda when, reply: [(when, reply), (when + 0.003, reply)],
-    "cut": lambda when, reply: [(when, reply[: len(reply) // 2] + b"\n")],
-    "beginning lost": lambda when, reply: [(when, reply[len(reply) // 2 :])],
-    "garbled": lambda when, reply: [(when, reply[:1] + b"#" + reply[2:])],
-    "not ASCII": lambda when, reply: [(when, b"\xff" + reply)],
-    "without end": lambda when, reply: [(when, reply[:-1])],
-    "split": lambda when, reply: [(when, reply[:1]), (when + 0.01, reply[1:])],
-}
 
 
 def made(which, fault=None, k=-1):

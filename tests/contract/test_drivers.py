@@ -15,17 +15,16 @@ from typing import Any, NamedTuple
 import pytest
 from drivers_under_test import ALL, DRIVERS, FACTS, SCRIPTED, SIMULATED, Facts
 from helpers.broken_wire import Replies, Wire, sound
+from stand_ins import OHMS, Battery
 
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError, OutOfRange, OutputUnknown, WrongInstrument
 from labctl_drivers.link import Link, MemoryTransport
 from labctl_drivers.vocabulary import Guard, Reading, Setpoint
-from labctl_simulators.ports import Ledger
 from labctl_simulators.terminals import Terminals
 
 pytestmark = pytest.mark.virtual_time
 GUARD = Guard(-0.5, 1.5, 5e-3)
-OHMS = 100.0
 CURRENT_ERROR = 0.02
 SETPOINTS = {
     "rest": Setpoint("rest"),
@@ -47,25 +46,6 @@ POSSIBLE = [
     if setpoint.mode in FACTS[driver].modes
 ]
 """What each can do of that."""
-
-
-class Battery:
-    """A constant voltage behind a resistance."""
-
-    def __init__(self, emf_V: float = 0.3) -> None:
-        self.emf_V = emf_V
-
-    def voltage(self, current_A: float) -> float:
-        return self.emf_V + OHMS * current_A
-
-    def step(self, dt_s: float, current_A: float) -> None:
-        pass
-
-    def ledger(self) -> Ledger:
-        return Ledger(0.0, 0.0, 0.0)
-
-    def horizon_s(self, current_A: float) -> float:
-        return 1e9
 
 
 class Bench(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from drivers_under_test import ALL, SCRIPTED
-from test_drivers import Battery
+from stand_ins import Battery
 
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError, OutputUnknown, WrongInstrument

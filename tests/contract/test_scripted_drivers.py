@@ -5,24 +5,23 @@ instrument's replies are judged by Ohm's law and by its own relay.
 """
 
 import asyncio
-from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
 from drivers_under_test import SCRIPTED
+from stand_ins import FAULTS, OHMS, Battery, Fault, Replies
 
 from labctl_drivers.errors import InstrumentError, OutOfRange, OutputUnknown, WrongInstrument
 from labctl_drivers.link import Link, MemoryTransport
 from labctl_drivers.vocabulary import Guard, Reading, Setpoint
-from labctl_simulators.ports import Ledger
 from labctl_simulators.terminals import Terminals
 
 pytestmark = pytest.mark.virtual_time
 OTHERS = b"e\nset_pgstat_chan 0\nset_pgstat_mode 3\nset_e 400m\ncell_on\nwait 1000\ncell_off\n\n"
 """Somebody else's script, with the cell on."""
 GUARD = Guard(-0.5, 1.5, 3e-3)
-EMF_V, OHMS = 0.3, 100.0
+EMF_V = 0.3
 SETPOINTS = {
     "rest": Setpoint("rest"),
     "discharge": Setpoint("current", -0.5e-3),
@@ -31,35 +30,15 @@ SETPOINTS = {
     "charge a little": Setpoint("current", 20e-6, 1.0),
     "charge, hold": Setpoint("current", 0.1e-3, 1.0, hold_at_stop=True),
     "hold 0.2 V": Setpoint("voltage", 2e-3, 0.2),
-    "hold -0.1 V": Setpoint("voltage", 3e-3, 0.01),
+    "hold 0.01 V": Setpoint("voltage", 3e-3, 0.01),
 }
 STEPS = {
     True: ["rest", "discharge", "charge to 1 V", "rest", "charge, hold"],
-    False: ["rest", "hold 0.2 V", "rest", "hold -0.1 V"],
+    False: ["rest", "hold 0.2 V", "rest", "hold 0.01 V"],
 }
 """By whether it is a galvanostat."""
 EVERY = {"emstat4": 29, "emstat-pico": 37, "nexus": 61}
 """Only every so manieth place is tried: the scripts are nearly the same."""
-
-
-class Battery:
-    """A constant voltage behind a resistance."""
-
-    def voltage(self, current_A: float) -> float:
-        return EMF_V + OHMS * current_A
-
-    def step(self, dt_s: float, current_A: float) -> None:
-        pass
-
-    def ledger(self) -> Ledger:
-        return Ledger(0.0, 0.0, 0.0)
-
-    def horizon_s(self, current_A: float) -> float:
-        return 1e9
-
-
-Replies = list[tuple[float, bytes]]
-Fault = Callable[[float, bytes], Replies]
 
 
 class Wire:
@@ -100,7 +79,7 @@ class Wire:
 def made(name: str, fault: Fault | None = None, k: int = -1, **options: Any) -> tuple[Wire, Any]:
     (driver,) = entry_points(group="labctl.drivers", name=name)
     (simulate,) = entry_points(group="labctl.simulators", name=name)
-    wire = Wire(simulate.load()(Terminals(Battery()), instrument_error=0), fault, k)
+    wire = Wire(simulate.load()(Terminals(Battery(EMF_V)), instrument_error=0), fault, k)
     return wire, driver.load()(Link(MemoryTransport(wire)), **options)
 
 
@@ -243,20 +222,6 @@ async def test_what_cannot_be_done_is_refused_before_anything_is_sent(
     check_true(SETPOINTS["hold 0.2 V"], await channel.read())
     await channel.safe()
     await channel.close()
-
-
-FAULTS: dict[str, Fault] = {
-    "dropped": lambda when, reply: [],
-    "late": lambda when, reply: [(when + 1.5, reply)],
-    "very late": lambda when, reply: [(when + 30.0, reply)],
-    "twice": lambda when, reply: [(when, reply), (when + 0.003, reply)],
-    "cut": lambda when, reply: [(when, reply[: len(reply) // 2] + b"\n")],
-    "beginning lost": lambda when, reply: [(when, reply[len(reply) // 2 :])],
-    "garbled": lambda when, reply: [(when, reply[:1] + b"#" + reply[2:])],
-    "not ASCII": lambda when, reply: [(when, b"\xff" + reply)],
-    "without end": lambda when, reply: [(when, reply[:-1])],
-    "split": lambda when, reply: [(when, reply[:1]), (when + 0.01, reply[1:])],
-}
 
 
 async def replies_of_a_whole_run(name: str) -> int:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 from drivers_under_test import DRIVERS, FACTS
 from helpers.broken_wire import Replies, Wire, watch
-from test_drivers import GUARD, SETPOINTS, Battery, check_inside
+from stand_ins import Battery
+from test_drivers import GUARD, SETPOINTS, check_inside
 
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 from drivers_under_test import FACTS
-from test_drivers import GUARD, POSSIBLE, SETPOINTS, Battery, bench
+from stand_ins import Battery
+from test_drivers import GUARD, POSSIBLE, SETPOINTS, bench
 
 from labctl_drivers.vocabulary import Setpoint
 

@@ -12,11 +12,11 @@ import pytest
 from helpers import broken_wire
 from helpers.broken_wire import Ran, check_never_wrong, check_sources, run_faulty
 from helpers.served_firmware import served
+from helpers.twins import twin_of
 
 from labctl.bench import Instrument, Simulate, parse_bench
 from labctl.journal import Reader
 from labctl.run import conduct as conducting
-from labctl.twin import make_twin
 from labctl_drivers.errors import InstrumentError
 from labctl_protocols.files import load_cell
 from labctl_simulators.faults import KINDS, Fault, Faulty
@@ -85,7 +85,7 @@ def test_over_tcp(kind: str, tmp_path: Path) -> None:
     faulty: list[Faulty] = []
 
     def make() -> Faulty:
-        twin = make_twin(request.bench.instrument_of("A1"), request.cell, now=0.0)
+        twin = twin_of(request.bench.instrument_of("A1"), request.cell, now=0.0)
         wires.append(broken_wire.Wire(twin.firmware, broken_wire.sound, 0))
         faulty.append(Faulty(wires[0], FAULTS[kind], 1))
         return faulty[0]
@@ -152,7 +152,7 @@ def test_a_wrong_instrument_is_refused_at_the_start(tmp_path: Path) -> None:
 
 def test_a_twin_has_only_the_faults_that_are_written() -> None:
     simulate = Simulate(model="resistor", faults={"drop": Fault(0.1)})
-    twin = make_twin(Instrument("smu", DRIVERS[0], "sim", simulate=simulate), None, now=0.0)
+    twin = twin_of(Instrument("smu", DRIVERS[0], "sim", simulate=simulate), None, now=0.0)
     assert isinstance(twin.firmware, Faulty)
-    plain = make_twin(Instrument("smu", DRIVERS[0], "sim"), load_cell("na-cu-half"), now=0.0)
+    plain = twin_of(Instrument("smu", DRIVERS[0], "sim"), load_cell("na-cu-half"), now=0.0)
     assert not isinstance(plain.firmware, Faulty)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from itertools import count
 
 from helpers.cells_under_test import CELLS, RATINGS
-from labctl_protocols.checker import MEASURED, bind, every
+from labctl_protocols.checker import MEASURED, bind
 from labctl_protocols.context import Context, Scope, Term
 from labctl_protocols.control import bind_steps
 from labctl_protocols.expressions import parse
 from labctl_protocols.files import protocol_from_text
-from labctl_protocols.plan import Limits, Node, Plan, Value, Where
+from labctl_protocols.plan import Limits, Node, Plan, Value, Where, every
 from labctl_protocols.problems import Problems, ProtocolError
 from labctl_protocols.quantities import NUMBER
 from labctl_protocols.terms import maker_of
@@ -28,10 +28,10 @@ def nodes_of(steps: str, cell: str = "full", head: str = "", **parameters: str) 
     return list(every(plan_of(steps, cell, head, **parameters).steps))
 
 
-def problems_in(steps: str, cell: str = "full", head: str = "") -> list[str]:
+def problems_in(steps: str) -> list[str]:
     """What is refused, as printed."""
     try:
-        plan_of(steps, cell, head)
+        plan_of(steps)
     except ProtocolError as error:
         return str(error).split("\n")
     return []
@@ -94,6 +94,6 @@ def value_of(text: str, names: Known | None = None, cell: str | None = "full") -
     return term_of(text, cell).run(names or Known())
 
 
-def truth_of(text: str, names: Known | None = None, cell: str | None = "full") -> Value:
+def truth_of(text: str, names: Known | None = None) -> Value:
     """The truth value of a condition."""
-    return term_of(text, cell, "condition").run(names or Known())
+    return term_of(text, start="condition").run(names or Known())

@@ -7,8 +7,7 @@ import pytest
 
 from labctl.convert import convert_text
 from labctl_protocols.cell_record import CellRecord
-from labctl_protocols.checker import every
-from labctl_protocols.plan import Drive, End, Expression, Hold, Limits, Plan, Rest
+from labctl_protocols.plan import Drive, End, Expression, Hold, Limits, Plan, Rest, every
 from labctl_protocols.problems import ProtocolError
 
 BIG = CellRecord(

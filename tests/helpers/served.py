@@ -77,8 +77,8 @@ def served(
         yield bench_file(folder, serve, at["smu"], model)
 
 
-def run_words(bench: Path, data: Path, minutes: int, speed: str = "60x") -> list[str]:
+def run_words(bench: Path, data: Path, minutes: int) -> list[str]:
     """`labctl run …` on a served bench."""
     pairs = [word for name, value in MINUTES[minutes].items() for word in ("-p", f"{name}={value}")]
     words = ["run", PROTOCOL, "--cell", CELL, "--bench", str(bench), "--channel", "A1"]
-    return [*words, "--speed", speed, "--data", str(data), "--json", *pairs]
+    return [*words, "--speed", "60x", "--data", str(data), "--json", *pairs]

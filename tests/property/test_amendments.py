@@ -61,7 +61,7 @@ class Speaker:
         return Revision(trace.bench.now_s, amended, "ada@lab")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SAYINGS)
 def test_the_ledger_is_kept_and_no_limit_is_crossed(
     sayings: list[tuple[float, dict[str, str]]],

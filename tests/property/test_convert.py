@@ -60,7 +60,7 @@ def told(text: str, form: str) -> list[str]:
 
 
 @given(form=FORMS, head=HEADS, steps=STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_tree_is_converted_or_refused(
     form: str, head: dict[str, object], steps: object
 ) -> None:
@@ -104,14 +104,14 @@ FOREIGN_SCANS = st.one_of(
 
 
 @given(steps=st.lists(st.one_of(SCANS, FOREIGN_SCANS), min_size=1, max_size=3), form=FORMS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_scan_and_spectrum_is_converted_or_refused(steps: object, form: str) -> None:
     key = "experiment" if form == "pybamm" else "method"
     assert all("\n" not in line for line in told(json.dumps({key: steps}, indent=1), form))
 
 
 @given(text=st.text(max_size=80))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_is_converted_or_refused(text: str) -> None:
     assert all(line.isprintable() for line in told(text, "pybamm"))
 
@@ -123,7 +123,7 @@ CURRENTS = st.one_of(
 
 
 @given(current=CURRENTS, seconds=st.floats(1e-3, 1e7), volts=st.integers(-5000, 5000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_digit_is_lost(current: dict[str, float], seconds: float, volts: int) -> None:
     from labctl_protocols.quantities import parse_quantity
 

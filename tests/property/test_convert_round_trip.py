@@ -192,7 +192,7 @@ def target(ends: tuple[End, ...], kind: str) -> float | None:
 
 
 @given(pieces=PROTOCOLS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_there_and_back_it_does_the_same(pieces: list[Piece]) -> None:
     lines = [line for piece in pieces for line in piece.lines]
     text = "\n".join(["name: x", "record: every 10 s", "steps:", *lines]) + "\n"

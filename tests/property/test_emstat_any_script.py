@@ -80,14 +80,14 @@ def run(device, data):
         device.feed(b"", now)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LINES, max_size=12), st.sampled_from([EmStat4, EmStatPico]))
 def test_any_script_runs_or_is_refused(lines, make):
     device = make(Terminals(Thevenin(2e-3, 10.0, 5.0, 12.0, 0.3)))
     run(device, "\n".join(["e", *DECLARED, *lines, "", ""]).encode())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_answered_or_refused(data):
     run(EmStat4(Terminals(Thevenin(2e-3, 10.0, 5.0, 12.0, 0.3))), data)

@@ -162,7 +162,7 @@ def check_charge(trace: Trace) -> None:
         assert steps * 3600 == pytest.approx(last.charging_As + last.discharging_As, abs=1e-9)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(protocols, cells, kinds)
 def test_any_protocol_ends_safe_and_the_same_twice(
     steps: list[Build], cell: Any, kind: str
@@ -174,7 +174,7 @@ def test_any_protocol_ends_safe_and_the_same_twice(
     assert [engine.begin(0.0), *(engine.hear(heard) for heard in trace.heard)] == told(trace)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(protocols, cells, kinds)
 def test_any_state_survives_json_in_the_middle_of_a_step(
     steps: list[Build], cell: Any, kind: str
@@ -183,7 +183,7 @@ def test_any_state_survives_json_in_the_middle_of_a_step(
     assert told(run(plan, Bench(cell()), reload=True)) == told(run(plan, Bench(cell())))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(protocols, cells, kinds, st.integers(0, 150), st.integers(0, 3))
 def test_any_stop_ends_safe_with_the_first_reason(
     steps: list[Build], cell: Any, kind: str, at: int, later: int
@@ -214,7 +214,7 @@ steady = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steady, st.floats(0.0, 3.0))
 def test_constant_currents_are_counted_exactly(
     steps: list[tuple[Any, float, float, float]], delay_s: float

@@ -408,7 +408,7 @@ def check_charge(run: Run) -> None:
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases, happenings)
 def test_whatever_is_said_and_breaks_the_run_ends_safe_and_counted(
     case: Case, happens: list[tuple[int, str]]
@@ -419,7 +419,7 @@ def test_whatever_is_said_and_breaks_the_run_ends_safe_and_counted(
     check_charge(run)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases, happenings)
 def test_the_state_survives_json_whenever_it_is_kept(
     case: Case, happens: list[tuple[int, str]]

@@ -48,7 +48,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
 waits = st.sampled_from([0.05, 0.3, 1.0, 7.7, 60.0, 3600.0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=st.lists(st.tuples(waits, messages), max_size=12), fixed=st.booleans())
 def test_a_channel_that_drives_is_inside_its_limits(steps, fixed):
     cell = Capacitor()

@@ -18,7 +18,7 @@ from labctl.run.loop import RunLoop
 from labctl_drivers.vocabulary import Reading
 from labctl_protocols import library
 from labctl_protocols.decisions import Answer, Heard
-from labctl_protocols.engine import Engine
+from labctl_protocols.engine import Engine, running
 from labctl_simulators.ports import Cell, Ledger
 
 SHORTER: Mapping[str, dict[str, str]] = {
@@ -151,7 +151,7 @@ def test_a_run_that_lost_its_contact(
 def test_a_bug_in_the_engine_is_heard_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fails_from(100.0, "_on_step_reading", monkeypatch)
+    fails_from(100.0, running, "hear", monkeypatch)
     result = run_short(tmp_path)
     assert result.outcome == "error"
     assert_identical(result.folder, capsys)
@@ -160,7 +160,7 @@ def test_a_bug_in_the_engine_is_heard_again(
 def test_what_the_run_loop_said_for_an_engine_that_failed_twice_is_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fails_from(100.0, "_record", monkeypatch)
+    fails_from(100.0, Engine, "record", monkeypatch)
     result = run_short(tmp_path)
     assert result.outcome == "error"
     code, document, _ = replayed(result.folder, capsys)
@@ -170,16 +170,16 @@ def test_what_the_run_loop_said_for_an_engine_that_failed_twice_is_shown(
     assert document["difference"]["journal"]["kind"] == "output"
 
 
-def fails_from(time_s: float, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug: this method of the engine raises with readings from this time on."""
-    whole = getattr(Engine, name)
+def fails_from(time_s: float, where: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug: this function of the engine raises with readings from this time on."""
+    whole = getattr(where, name)
 
-    def failing(self: Engine, reading: Reading, **named: Any) -> Any:
+    def failing(engine: Engine, reading: Reading, **named: Any) -> Any:
         if reading.time_s > time_s:
             raise RuntimeError("no such thing")
-        return whole(self, reading, **named)
+        return whole(engine, reading, **named)
 
-    monkeypatch.setattr(Engine, name, failing)
+    monkeypatch.setattr(where, name, failing)
 
 
 def test_a_run_that_kept_nothing_says_what_would_have_kept_it(

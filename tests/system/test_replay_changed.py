@@ -145,8 +145,7 @@ def test_a_run_of_another_version_may_be_replayed_and_it_is_said(
 ) -> None:
     def older(database: sqlite3.Connection) -> None:
         database.execute(
-            "INSERT INTO manifest (unix_s, data) VALUES (0, ?)",
-            (json.dumps({"program": {"labctl": "0.0.1"}}),),
+            "UPDATE manifest SET data = json_set(data, '$.program', json_object('labctl', '0.0.1'))"
         )
 
     assert run_command(["replay", str(altered(kept, tmp_path, older))]) == 0

@@ -16,7 +16,6 @@ from labctl_drivers.emstat.scripts import (
     Timing,
     bandwidth_Hz,
     break_if,
-    check_inside,
     galvanostat,
     longest_s,
     pack,
@@ -26,6 +25,7 @@ from labctl_drivers.emstat.scripts import (
 )
 from labctl_drivers.errors import OutOfRange
 from labctl_drivers.methodscript.numbers import rounded
+from labctl_drivers.setpoints import check_inside
 from labctl_drivers.vocabulary import Guard, Setpoint
 
 CALM_V = 5e-3
@@ -56,7 +56,6 @@ def current_program(setpoint: Setpoint, guard: Guard, model: Model, timing: Timi
     script.given("s", "ja", 0.0)
     script.add(
         *galvanostat(
-            model,
             max(abs(guard.low_V), abs(guard.high_V)),
             current,
             bandwidth_Hz(timing.cut_off_interval_s),

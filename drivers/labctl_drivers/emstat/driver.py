@@ -22,32 +22,24 @@ from typing import ClassVar
 
 from labctl_drivers.channel import Maturity
 from labctl_drivers.emstat.models import EMSTAT4, EMSTAT_PICO, NEXUS, Model
-from labctl_drivers.emstat.programs import program_for
-from labctl_drivers.emstat.scripts import (
-    OCP_AS_IT_STANDS,
-    OFF,
-    Program,
-    Timing,
-    ocp_script,
-)
+from labctl_drivers.emstat.programs import differences, program_for
+from labctl_drivers.emstat.scripts import OCP_AS_IT_STANDS, OFF, Program, Timing, ocp_script
 from labctl_drivers.emstat.stream import LATE_S, Clock, Stream, checked
 from labctl_drivers.emstat.sweeps import spectrum_program
 from labctl_drivers.errors import (
     BadReply,
     InstrumentRefused,
     InvalidReading,
-    LinkError,
     LinkTimeout,
     OutputLost,
-    OutputUnknown,
     WrongInstrument,
 )
 from labctl_drivers.hello import Hello
 from labctl_drivers.link import Link
 from labctl_drivers.methodscript.errors import OCP_WITH_CELL_ON
-from labctl_drivers.methodscript.numbers import rounded
 from labctl_drivers.methodscript.output import LOOP, Variable, broken_off, package, technique
 from labctl_drivers.methodscript.session import TIMEOUT_S, Session, hello
+from labctl_drivers.switching_off import read_back_off
 from labctl_drivers.vocabulary import (
     Changed,
     Excitation,
@@ -63,8 +55,6 @@ from labctl_drivers.vocabulary import (
 
 SAFE_ATTEMPTS = 3
 SAFE_WITHIN_S = 15.0
-READ_BACK = 1e-5
-"""What an instrument says it was given may differ by so much: a package has 5 digits at least."""
 
 
 class _EmStat:
@@ -180,8 +170,8 @@ class _EmStat:
         )
         self._program = program
         if before is None or not before.drives:
-            return _between(sent_s, began_s)
-        return _between(changing_s, began_s if program.drives else off_s)
+            return Changed.between(sent_s, began_s)
+        return Changed.between(changing_s, began_s if program.drives else off_s)
 
     async def read(self) -> Reading:
         """The newest package that was not given yet, or the next; the last of a loop in any case.
@@ -237,22 +227,13 @@ class _EmStat:
         The instrument measures an open-circuit voltage only with the cell off. Raises
         OutputUnknown, at the latest after `Ratings.safe_within_s`.
         """
-        why = ""
-        try:
-            async with asyncio.timeout_at(self._link.deadline(SAFE_WITHIN_S)):
-                await self._forget()
-                for _ in range(SAFE_ATTEMPTS):
-                    try:
-                        async with self._link.turn:
-                            return await self._off_read_back()
-                    except (LinkError, WrongInstrument, InstrumentRefused, InvalidReading) as error:
-                        why = f"{type(error).__name__}: {error}"
-                        if isinstance(error, LinkTimeout) and self._is_known:
-                            # who is not heard may hear
-                            await self._session.shout(OFF)
-        except TimeoutError:
-            why = f"not within {SAFE_WITHIN_S:g} s{why and '; before, '}{why}"
-        raise OutputUnknown(f"the cell could not be read back as off: {why}")
+        await read_back_off(
+            self._switch_off,
+            self._link,
+            attempts=SAFE_ATTEMPTS,
+            within_s=SAFE_WITHIN_S,
+            what="the cell",
+        )
 
     async def close(self) -> None:
         """Give the link back. Leaves the output as it is."""
@@ -315,7 +296,7 @@ class _EmStat:
         sent_s = await self._session.start(program.lines)
         said = (await self._session.line(TIMEOUT_S)).data
         await self._check_broken_off(said)
-        wrong = _differences(package(said), program)
+        wrong = differences(package(said), program)
         if wrong:
             await self._session.stop()
             raise InstrumentRefused(0, f"read back otherwise: {', '.join(wrong)}", "settings")
@@ -343,6 +324,19 @@ class _EmStat:
             return None
         return answer.data, answer.received_s
 
+    async def _switch_off(self) -> str:
+        """Switch off; nothing to say unless that raises."""
+        await self._forget()
+        try:
+            async with self._link.turn:
+                await self._off_read_back()
+        except LinkTimeout:
+            if self._is_known:
+                # who is not heard may hear
+                await self._session.shout(OFF)
+            raise
+        return ""
+
     async def _off_read_back(self) -> None:
         """Abort, switch off, and have the instrument show that it is off."""
         if self._link.lost or not self._is_known:
@@ -362,21 +356,6 @@ class _EmStat:
         measured = [package(line) for line in said if line[:1] == b"P"]
         if [[each.type for each in found] for found in measured] != [["ab"]]:
             raise BadReply(f"no open-circuit voltage was measured: {said!r}")
-
-
-def _between(sent_s: float, received_s: float) -> Changed:
-    return Changed((sent_s + received_s) / 2, (received_s - sent_s) / 2)
-
-
-def _differences(found: tuple[Variable, ...], program: Program) -> list[str]:
-    """What an instrument says otherwise than it was given."""
-    if len(found) != len(program.declared):
-        return [f"{len(found)} values"]
-    return [
-        f"{name} is {got.type} {got.value:.9g}, not {kind} {value:.9g}"
-        for got, (name, kind, value) in zip(found, program.declared, strict=True)
-        if got.type != kind or abs(got.value - rounded(value)) > READ_BACK * abs(value)
-    ]
 
 
 def _point(

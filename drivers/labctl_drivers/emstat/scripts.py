@@ -6,11 +6,11 @@ loops measure every interval, send what they measured, and end themselves where 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 from labctl_drivers.emstat.models import Model
 from labctl_drivers.errors import OutOfRange
 from labctl_drivers.methodscript.numbers import literal, rounded
+from labctl_drivers.setpoints import check_inside, check_numbers
 from labctl_drivers.vocabulary import Guard, Setpoint
 
 LONGEST_S = 3.6e6
@@ -107,15 +107,9 @@ def break_if(*conditions: str, first: Sequence[str] = ()) -> list[str]:
     ]
 
 
-def check_numbers(setpoint: Setpoint, guard: Guard, model: Model) -> None:
+def check_setpoint(setpoint: Setpoint, guard: Guard, model: Model) -> None:
     """Raises OutOfRange for what no script could be made of."""
-    numbers = [setpoint.current_A, setpoint.stop_voltage_V or 0.0]
-    numbers += [guard.low_V, guard.high_V, guard.max_current_A]
-    numbers += [guard.charge_Ah or 0.0, guard.time_s or 0.0]
-    if not all(isfinite(number) for number in numbers):
-        raise OutOfRange("a setpoint or limit is not a finite number")
-    if not guard.low_V < guard.high_V:
-        raise OutOfRange(f"no voltage lies between {guard.low_V:g} V and {guard.high_V:g} V")
+    check_numbers(setpoint, guard)
     if guard.low_V < model.low_V or guard.high_V > model.high_V:
         raise OutOfRange(
             f"{guard.low_V:g} V .. {guard.high_V:g} V is more than an {model.name} has "
@@ -145,7 +139,7 @@ def potentiostat(
     ]
 
 
-def galvanostat(model: Model, range_V: float, current_A: float, hertz: float) -> list[str]:
+def galvanostat(range_V: float, current_A: float, hertz: float) -> list[str]:
     """Set up to apply this current."""
     scale, current = written(range_V), written(abs(current_A))
     return [
@@ -265,12 +259,6 @@ def _counting(script: Script, guard: Guard, limit_A: float, interval_s: float) -
     script.given("x", "ja", bound)
     script.given("y", "ja", -bound)
     return ["copy_var c k", "mul_var k d", "add_var q k"]
-
-
-def check_inside(voltage_V: float, guard: Guard) -> None:
-    """Raises OutOfRange for a voltage outside the guard."""
-    if not guard.low_V <= voltage_V <= guard.high_V:
-        raise OutOfRange(f"{voltage_V:g} V is not within {guard.low_V:g} V .. {guard.high_V:g} V")
 
 
 def sample_until(*conditions: str) -> list[str]:

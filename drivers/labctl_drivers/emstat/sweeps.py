@@ -11,8 +11,7 @@ from labctl_drivers.emstat.scripts import (
     Script,
     bandwidth_Hz,
     break_if,
-    check_inside,
-    check_numbers,
+    check_setpoint,
     galvanostat,
     pack,
     potentiostat,
@@ -21,6 +20,7 @@ from labctl_drivers.emstat.scripts import (
 )
 from labctl_drivers.errors import OutOfRange
 from labctl_drivers.methodscript.numbers import rounded
+from labctl_drivers.setpoints import check_inside
 from labctl_drivers.vocabulary import Excitation, Guard, Setpoint, SweepShape
 
 EIS_BANDWIDTH_HZ = 1e6
@@ -63,7 +63,7 @@ def sweep_program(setpoint: Setpoint, guard: Guard, model: Model) -> Program:
 
 def spectrum_program(excitation: Excitation, guard: Guard, model: Model) -> Program:
     """The script for an impedance spectrum. Raises OutOfRange."""
-    check_numbers(Setpoint("rest"), guard, model)
+    check_setpoint(Setpoint("rest"), guard, model)
     points = points_of(excitation, model)
     script = Script()
     script.var("t", "f", "x", "y")
@@ -137,7 +137,7 @@ def _galvanostatic(script: Script, amplitude_A: float, guard: Guard, model: Mode
     range_V = max(abs(guard.low_V), abs(guard.high_V))
     # the peak must fit, whether or not the instrument takes the amplitude for an effective value
     range_A = min(2.0 * amplitude_A, model.max_current_A)
-    script.add(*galvanostat(model, range_V, range_A, EIS_BANDWIDTH_HZ))
+    script.add(*galvanostat(range_V, range_A, EIS_BANDWIDTH_HZ))
     return "meas_loop_geis"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from labctl_protocols.decisions import AuxRead
-from labctl_protocols.engine.judge import narrower, temperature_beyond
+from labctl_protocols.engine.judge import temperature_beyond
 from labctl_protocols.engine.state import Probed, RunState
-from labctl_protocols.plan import Limits, TimedNode, limits_temperature
+from labctl_protocols.plan import Limits, TimedNode, limits_temperature, narrowed
 
 if TYPE_CHECKING:
     from labctl_protocols.engine.engine import Engine
@@ -66,7 +66,7 @@ def ends_a_wait(engine: Engine) -> bool:
 
 def may_begin(engine: Engine, node: TimedNode) -> bool:
     """Whether the limits on the temperature allow the step; the run ends where they do not."""
-    limits = engine.limits if node.limits is None else narrower(engine.limits, node.limits)
+    limits = engine.limits if node.limits is None else narrowed(engine.limits, node.limits)
     name = engine.plan.temperature
     if limits_temperature(limits) and name not in engine.state.auxiliaries:
         _lost(engine, f"the temperature is limited, and aux.{name} was never measured")

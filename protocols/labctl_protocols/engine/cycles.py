@@ -260,7 +260,7 @@ class Cycles:
         return None
 
 
-def cycle_flags(second: Half, pair: str, whole: bool, has_ce: bool = True) -> list[str]:
+def cycle_flags(second: Half, pair: str, whole: bool, has_ce: bool) -> list[str]:
     """What a reader of the figure has to know; a half without a CE needs no cut-off."""
     flags = []
     if not whole:

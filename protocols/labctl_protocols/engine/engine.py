@@ -44,20 +44,16 @@ from labctl_protocols.engine import (
     connect,
     driving,
     ending,
-    judge,
     looking,
-    moving,
     operator,
+    running,
     setting,
     spectrum,
     steps,
-    waking,
 )
 from labctl_protocols.engine.account import Account
 from labctl_protocols.engine.detect import watch
 from labctl_protocols.engine.detect.seen import Seen
-from labctl_protocols.engine.ends import Progress, Sample
-from labctl_protocols.engine.judge import Errors
 from labctl_protocols.engine.names import RunNames
 from labctl_protocols.engine.revision import revise
 from labctl_protocols.engine.sampling import LastRow, is_recorded
@@ -96,9 +92,9 @@ class Engine:
         self._drives_next = False
         self._events: list[Event] = []
         self._rows: list[Row] = []
-        self._commands: list[Command] = []
+        self.commands: list[Command] = []
         self._stopping: tuple[Outcome, str] = ("completed", "end of the protocol")
-        self._halted: str | None = None
+        self.halted: str | None = None
         self._due_s: float | None = None
         self.seen: Seen | None = None
 
@@ -145,7 +141,7 @@ class Engine:
             state.off = False
             self.tell("output", {"on": True, "read_back": self.ratings.readback})
         if state.phase == "beginning":
-            self._step_begins(heard.time_s)
+            steps.begins(self, heard.time_s)
         elif state.phase == "setting":
             setting.command(self)
         elif state.phase == "adjusting":
@@ -220,60 +216,8 @@ class Engine:
             if ending.confirmed(self, reading):
                 walk_on(self)
         else:
-            return self._on_step_reading(reading)
+            return self._answer(*running.hear(self, reading))
         return self._answer(None)
-
-    def _on_step_reading(self, reading: Reading) -> Answer:
-        step, now = self.state.step, self.state.output.now
-        if step is None or now is None:
-            raise RuntimeError("a reading came while no step was running")
-        if step.type == "rest":
-            looking.at_rest(self, reading)
-        if not auxiliary.is_watched(self, self.limits):
-            return self._answer(None)
-        view, errors = self.view(step), judge.errors_of(reading, self.ratings)
-        tripped = judge.limit_tripped(reading, view.limits, step, errors)
-        if tripped is not None and judge.cut_off(reading, step, view.until, tripped):
-            text = f"{tripped['text']} before the instrument switched off"
-            watch.tell(self, "overshoot", text)
-        elif tripped is not None:
-            self._record(reading, force=True)
-            ending.at_limit(self, step, reading, tripped)
-            return self._answer(None)
-        watch.on_reading(self, step, reading, errors)
-        if self._halted is not None:
-            return self._answer(None)
-        return self._go_on_or_end(step, reading, view, now, errors)
-
-    def _go_on_or_end(
-        self, step: StepState, reading: Reading, view: View, now: Sample, errors: Errors
-    ) -> Answer:
-        band_V = 2 * errors[0] if view.goes_over else 0.0
-        output = self.state.output
-        progress = Progress(
-            step.sign, step.started_s, step.targets, output.before, now, band_V, output.earlier
-        )
-        over = judge.step_over(reading, step, view.until, progress, self.names, errors)
-        if over is None and reading.ended:
-            over = judge.ended_by_itself(step, view.until, progress)
-            if over is None:
-                ending.ended_early(self, step, reading)
-                return self._answer(None)
-        self._record(reading, force=over is not None)
-        if over is not None:
-            if ending.end(self, over, progress):
-                walk_on(self)
-            if self._commands:
-                return self._answer(None)
-            # the instrument went over to holding the voltage by itself: read on
-            return self._answer(now.time_s + self.ratings.reading_time_s, boundary=True)
-        if self.state.pause_asked:
-            operator.pause(self)
-            return self._answer(None)
-        setpoint = moving.next_setpoint(self, step, reading)
-        if setpoint is not None:
-            self.adjust(setpoint)
-        return self._answer(waking.wake_s(self, step, view, progress))
 
     def _on_off(self, heard: Safed | Unsafe) -> Answer:
         state = self.state
@@ -302,12 +246,12 @@ class Engine:
         """Command the output of the connected terminal to change."""
         self._drives_next = setpoint.mode != "rest"
         self.state.awaiting = True
-        self._commands.append(Apply(setpoint, guard or self.guard(), self.state.terminal))
+        self.commands.append(Apply(setpoint, guard or steps.guard_now(self), self.state.terminal))
 
     def measure(self, excitation: Excitation) -> None:
         """Command a spectrum to be measured at the connected terminal."""
         self.state.awaiting = True
-        self._commands.append(Measure(excitation, self.guard(), self.state.terminal))
+        self.commands.append(Measure(excitation, steps.guard_now(self), self.state.terminal))
 
     def adjust(self, setpoint: Setpoint) -> None:
         """Command another set-point or guard for the running step, which goes on."""
@@ -322,14 +266,14 @@ class Engine:
     def set_auxiliary(self, command: SetAux) -> None:
         """Command an auxiliary to take a value."""
         self.state.awaiting = True
-        self._commands.append(command)
+        self.commands.append(command)
 
     def open_terminal(self, switching: bool = False) -> None:
         """Command the connected terminal off, to wait there or to go over to another."""
         self.state.phase = "switching" if switching else "opening"
         self.state.awaiting = True
         self._drives_next = False
-        self._commands.append(Safe(self.state.terminal))
+        self.commands.append(Safe(self.state.terminal))
 
     def stop(self, outcome: Outcome, reason: str) -> None:
         """End the run through the safe path; the first reason given stands."""
@@ -341,11 +285,11 @@ class Engine:
         self.state.awaiting = True
         self._stopping = (outcome, reason)
         self._drives_next = False
-        self._commands = [Safe()]
+        self.commands = [Safe()]
 
     def halt(self, reason: str) -> None:
         """A detector wants the run to end; it does once what is being heard has been dealt with."""
-        self._halted = self._halted or reason
+        self.halted = self.halted or reason
 
     def tell(self, kind: str, data: Mapping[str, object]) -> None:
         """An event now."""
@@ -376,14 +320,14 @@ class Engine:
         ended: Outcome | None = None,
         reason: str = "",
     ) -> Answer:
-        if self._halted is not None:
-            self.stop("detector", self._halted)
-        waits = self.state.phase in ("asking", "paused") and not self._commands
+        if self.halted is not None:
+            self.stop("detector", self.halted)
+        waits = self.state.phase in ("asking", "paused") and not self.commands
         if waits:
             wake_at = self.state.deadline_s
-        self._due_s = None if self._commands else wake_at
+        self._due_s = None if self.commands else wake_at
         answer = Answer(
-            commands=tuple(self._commands),
+            commands=tuple(self.commands),
             rows=tuple(self._rows),
             events=tuple(self._events),
             wake_at=self._due_s,
@@ -392,7 +336,7 @@ class Engine:
             ended=ended,
             reason=reason,
         )
-        self._commands, self._rows, self._events = [], [], []
+        self.commands, self._rows, self._events = [], [], []
         return answer
 
     # ---- what holds now -------------------------------------------------------------------
@@ -431,37 +375,14 @@ class Engine:
             return enclosing_limits(self.plan, self.nodes, self.state.frames)
         return self.view(step).limits
 
-    def guard(self, charge_As: float | None = None, time_s: float | None = None) -> Guard:
-        """What the instrument must hold by itself now."""
-        limits = self.limits
-        return Guard(
-            low_V=self.ratings.low_V if limits.low_V is None else limits.low_V,
-            high_V=self.ratings.high_V if limits.high_V is None else limits.high_V,
-            max_current_A=(
-                self.ratings.max_current_A if limits.current_A is None else limits.current_A
-            ),
-            charge_Ah=None if charge_As is None else charge_As / 3600.0,
-            time_s=time_s,
-        )
-
-    def _step_begins(self, time_s: float) -> None:
-        step = self.state.step
-        if step is None:
-            raise RuntimeError("an output was commanded for no step")
-        self.state.phase = "running"
-        step.started_s = time_s - step.elapsed_s
-        self.state.last_row = None
-        kind = "step_resumed" if step.begun else "step_started"
-        step.begun = True
-        self.tell(kind, steps.started_data(self, step))
-
     def record_last(self) -> None:
         """Record the step's last reading, if it is no row yet."""
         reading = self.state.output.unrecorded
         if reading is not None and self.state.phase == "running":
-            self._record(reading, force=True)
+            self.record(reading, force=True)
 
-    def _record(self, reading: Reading, force: bool) -> None:
+    def record(self, reading: Reading, force: bool) -> None:
+        """Make a row of the running step's reading, if its rule or `force` says so."""
         state = self.state
         step, now = state.step, state.output.now
         if step is None or now is None:

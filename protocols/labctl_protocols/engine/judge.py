@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from labctl_drivers.vocabulary import Ratings, Reading
 from labctl_protocols.engine.account import accuracy_of
@@ -187,20 +186,3 @@ def held_at_target(
         if end.kind == "voltage" and end.held is None and progress.targets[index] == target:
             return Crossing(index, end, 1.0)
     return None
-
-
-def narrower(one: Limits, other: Limits) -> Limits:
-    """The intersection of two sets of limits."""
-
-    def pick(a: float | None, b: float | None, side: Literal["low", "high"]) -> float | None:
-        if a is None or b is None:
-            return b if a is None else a
-        return max(a, b) if side == "low" else min(a, b)
-
-    return Limits(
-        low_V=pick(one.low_V, other.low_V, "low"),
-        high_V=pick(one.high_V, other.high_V, "high"),
-        current_A=pick(one.current_A, other.current_A, "high"),
-        temperature_high_K=pick(one.temperature_high_K, other.temperature_high_K, "high"),
-        temperature_low_K=pick(one.temperature_low_K, other.temperature_low_K, "low"),
-    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from labctl_drivers.vocabulary import Reading, Setpoint
 from labctl_protocols.engine.state import StepState
-from labctl_protocols.engine.steps import setpoint_of, sweeps_itself
+from labctl_protocols.engine.steps import guard_now, setpoint_of, sweeps_itself
 from labctl_protocols.plan import Control, Drive, Sweep
 from labctl_protocols.staircase import voltage_at
 
@@ -71,7 +71,7 @@ def _next_stair(engine: Engine, step: StepState, node: Sweep, time_s: float) -> 
     if voltage == step.set_voltage_V:
         return None
     step.set_voltage_V = voltage
-    return Setpoint("voltage", engine.guard().max_current_A, voltage)
+    return Setpoint("voltage", guard_now(engine).max_current_A, voltage)
 
 
 def travelled_V(step: StepState, node: Sweep, time_s: float) -> float:

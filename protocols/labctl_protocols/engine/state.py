@@ -188,7 +188,7 @@ def row_of(
     step: StepState,
     step_id: str,
     reading: Reading,
-    temperature_K: float | None = None,
+    temperature_K: float | None,
 ) -> Row:
     """A reading of this step as the row that is recorded."""
     resumed = step.elapsed_s > 0.0 and state.last_row is None

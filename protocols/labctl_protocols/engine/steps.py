@@ -43,10 +43,10 @@ def setpoint_of(engine: Engine, step: StepState) -> Setpoint:
         return Setpoint("rest")
     if step.type in ("hold", "then_hold", "sweep"):
         # with the current that brought the cell there at most
-        most = abs(step.set_current_A) if step.set_current_A else engine.guard().max_current_A
+        most = abs(step.set_current_A) if step.set_current_A else guard_now(engine).max_current_A
         node = engine.view(step).node
         if isinstance(node, Sweep) and sweeps_itself(engine):
-            return Setpoint("sweep", most, sweep=_way_left(engine, step, node))
+            return Setpoint("sweep", most, sweep=_way_left(step, node))
         return Setpoint("voltage", most, step.set_voltage_V)
     goes_over = engine.view(step).goes_over
     return Setpoint("current", step.set_current_A or 0.0, step.set_voltage_V, goes_over)
@@ -57,7 +57,7 @@ def sweeps_itself(engine: Engine) -> bool:
     return "sweep" in engine.ratings.modes
 
 
-def _way_left(engine: Engine, step: StepState, node: Sweep) -> SweepShape:
+def _way_left(step: StepState, node: Sweep) -> SweepShape:
     start_V, *corners_V = step.corners
     cycles = node.cycles
     if step.elapsed_s:
@@ -69,11 +69,23 @@ def _way_left(engine: Engine, step: StepState, node: Sweep) -> SweepShape:
     return SweepShape(start_V, tuple(corners_V), node.rate_V_s, node.step_V, cycles)
 
 
+def guard_now(engine: Engine, charge_As: float | None = None, time_s: float | None = None) -> Guard:
+    """What the instrument must hold by itself now."""
+    limits, ratings = engine.limits, engine.ratings
+    return Guard(
+        low_V=ratings.low_V if limits.low_V is None else limits.low_V,
+        high_V=ratings.high_V if limits.high_V is None else limits.high_V,
+        max_current_A=ratings.max_current_A if limits.current_A is None else limits.current_A,
+        charge_Ah=None if charge_As is None else charge_As / 3600.0,
+        time_s=time_s,
+    )
+
+
 def step_guard(engine: Engine, step: StepState) -> Guard:
     """The guard with what is left of the step's own bounds; none where the same set-point goes on
     in a hold."""
     if engine.view(step).goes_over:
-        return engine.guard()
+        return guard_now(engine)
     until = engine.view(step).until
     charge_As = target_of(until, step.targets, "charge")
     time_s = target_of(until, step.targets, "time")
@@ -82,7 +94,20 @@ def step_guard(engine: Engine, step: StepState) -> Guard:
     if time_s is not None:
         begun = engine.state.phase in ("running", "adjusting")
         time_s -= engine.state.now_s - step.started_s if begun else step.elapsed_s
-    return engine.guard(charge_As, None if time_s is None else max(0.0, time_s))
+    return guard_now(engine, charge_As, None if time_s is None else max(0.0, time_s))
+
+
+def begins(engine: Engine, time_s: float) -> None:
+    """The running step's output is there from this time on."""
+    step = engine.state.step
+    if step is None:
+        raise RuntimeError("an output was commanded for no step")
+    engine.state.phase = "running"
+    step.started_s = time_s - step.elapsed_s
+    engine.state.last_row = None
+    kind = "step_resumed" if step.begun else "step_started"
+    step.begun = True
+    engine.tell(kind, started_data(engine, step))
 
 
 def started_data(engine: Engine, step: StepState) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labctl_protocols.engine.judge import narrower
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.engine.walk import Frame
 from labctl_protocols.plan import (
@@ -16,6 +15,7 @@ from labctl_protocols.plan import (
     Record,
     Timed,
     TimedNode,
+    narrowed,
 )
 
 
@@ -43,7 +43,7 @@ def view_of(
         part = whole.then_hold
     limits = enclosing_limits(plan, nodes, frames)
     for own in (whole.limits, part.limits):
-        limits = limits if own is None else narrower(limits, own)
+        limits = limits if own is None else narrowed(limits, own)
     return View(
         node=part,
         label=part.label or whole.label,
@@ -60,7 +60,7 @@ def enclosing_limits(plan: Plan, nodes: Mapping[int, Node], frames: Sequence[Fra
     for frame in frames:
         node = nodes.get(frame.node)
         if isinstance(node, Group) and node.limits is not None:
-            limits = narrower(limits, node.limits)
+            limits = narrowed(limits, node.limits)
     return limits
 
 

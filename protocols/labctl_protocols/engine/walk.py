@@ -1,9 +1,8 @@
 """Where the run stands in the plan: a stack of blocks, walked without ever unrolling a loop."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labctl_protocols.plan import For, Group, If, Node, Plan, Repeat
+from labctl_protocols.plan import For, Group, If, Node, Plan, Repeat, every
 
 ROOT = -1
 
@@ -27,17 +26,7 @@ class Frame:
 
 def nodes_by_id(plan: Plan) -> dict[int, Node]:
     """Every node of the plan under its id; a `then hold` part is found through its drive."""
-    return {node.id: node for node in _all_nodes(plan.steps)}
-
-
-def _all_nodes(steps: tuple[Node, ...]) -> Iterator[Node]:
-    for node in steps:
-        yield node
-        if isinstance(node, If):
-            yield from _all_nodes(node.then)
-            yield from _all_nodes(node.otherwise)
-        elif isinstance(node, Group | Repeat | For):
-            yield from _all_nodes(node.steps)
+    return {node.id: node for node in every(plan.steps)}
 
 
 def block_of(plan: Plan, nodes: dict[int, Node], frame: Frame) -> tuple[Node, ...]:

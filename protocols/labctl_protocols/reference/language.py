@@ -21,7 +21,7 @@ OPERATORS = "`+ - * / ( )`, {functions}; `< <= > >= == !=`; `and`, `or`, `not`. 
 bind tighter than `* /`; comparisons are not chained."
 
 
-def language_text(bench: str = "") -> str:
+def language_text(bench: str) -> str:
     """The reference as Markdown; `bench` is the section on bench files."""
     places = {
         "protocol": keys_table(keys.PROTOCOL),
@@ -52,7 +52,7 @@ def language_text(bench: str = "") -> str:
         "record_parts": keys_table(
             {**records.LIMITS, **records.TERMINALS, **records.HISTORY},
         ),
-        "bench": f"\n{bench}\n" if bench else "",
+        "bench": f"\n{bench}\n",
         "rules": _words(RULES, "rule", "refuses"),
     }
     template = files("labctl_protocols").joinpath("reference/language.md").read_text("utf-8")

@@ -8,7 +8,8 @@ from labctl_simulators.firmware.b2900_data import Format, Trace
 from labctl_simulators.firmware.b2900_smu import HOT, Extras, Row, Smu2900
 from labctl_simulators.firmware.b2900_trigger import KINDS, Event, Kind, Sequencer
 from labctl_simulators.firmware.events import ErrorQueue
-from labctl_simulators.firmware.exchange import Instrument, Talk
+from labctl_simulators.firmware.exchange import Instrument
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.scpi import ScpiError
 from labctl_simulators.firmware.smu import Front
 from labctl_simulators.terminals import Terminals

@@ -12,6 +12,7 @@ from labctl_simulators.firmware.channel_list import parse_list, take_list, write
 from labctl_simulators.firmware.common import COMMON, NONE
 from labctl_simulators.firmware.daq6510_scanner import BUFFERS, CAPACITY, Buffer, Row, Scanner6510
 from labctl_simulators.firmware.daq6510_settings import SETTING_COMMANDS
+from labctl_simulators.firmware.event_log import PANEL_COMMANDS, nothing
 from labctl_simulators.firmware.k2450_buffer import CALENDAR, plain
 from labctl_simulators.firmware.scpi import (
     Argument,
@@ -293,31 +294,9 @@ def set_precision(device: Device, arguments: Arguments) -> None:
     device.precision = round(number(arguments[0], 0, 16, {"DEFault": 0}))
 
 
-def clear_log(device: Device, _: Arguments) -> None:
-    """`:SYST:CLE`: queue and event log."""
-    device.errors.clear()
-    device.log.clear()
-
-
-def beep(_: Device, arguments: Arguments) -> None:
-    """`:SYST:BEEP`: heard by nobody, but checked."""
-    number(arguments[0], 20, 8000)
-    number(arguments[1], 1e-3, 100)
-
-
-def nothing(_: Device, __: Arguments) -> None:
-    """The display: nothing that the wire would show."""
-
-
 SYSTEM: "list[Command[Any]]" = [
     Command("*LANG", set_language, lambda d, _: d.language),
-    Command(":SYSTem:EVENtlog:NEXT", ask=lambda d, _: d.next_event()),
-    Command(":SYSTem:EVENtlog:COUNt", ask=lambda d, _: str(len(d.log))),
-    Command(":SYSTem:CLEar", clear_log, None, NONE),
-    Command(":SYSTem:LFRequency", ask=lambda d, _: f"{d.line_hz:g}"),
-    Command(":SYSTem:BEEPer[:IMMediate]", beep, None, (2, 2)),
-    Command(":DISPlay:CLEar", nothing, None, NONE),
-    Command(":DISPlay:SCReen", nothing, None),
+    *PANEL_COMMANDS,
     Command(":DISPlay:USER1:TEXT[:DATA]", nothing, None),
     Command(":DISPlay:USER2:TEXT[:DATA]", nothing, None),
     Command(":FORMat[:DATA]", set_format, lambda _, __: "ASC"),

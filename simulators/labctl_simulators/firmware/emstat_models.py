@@ -49,7 +49,6 @@ class Device(NamedTuple):
 
 POTENTIOSTATS = (2, 3, 4)
 GALVANOSTAT = 6
-HIGH_SPEED = 3
 HIGH_SPEED_PICO = 128
 
 _LOW_SPEED = (100e-9, 2e-6, 4e-6, 8e-6, 16e-6, 32e-6, 63e-6, 125e-6, 250e-6, 500e-6, 1e-3, 5e-3)

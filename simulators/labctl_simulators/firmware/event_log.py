@@ -4,10 +4,13 @@ Source: instruments.md §1b (text;type;time), §8 (the DAQ6510's is the same eng
 """
 
 from collections import deque
+from typing import Any
 
+from labctl_simulators.firmware.common import NONE
 from labctl_simulators.firmware.events import Entry, text
 from labctl_simulators.firmware.exchange import Instrument
 from labctl_simulators.firmware.k2450_buffer import stamp
+from labctl_simulators.firmware.scpi import Arguments, Command, number
 
 LOG_KEPT = 64
 ERROR, INFORMATION = 1, 4
@@ -48,3 +51,31 @@ class LoggedEvents(Instrument):
 
 def _shown(kind: int, entry: Entry) -> str:
     return f'{entry.code},"{entry.text};{kind};{stamp(entry.time_s)}"'
+
+
+def clear_log(device: LoggedEvents, _: Arguments) -> None:
+    """`:SYST:CLE`: queue and event log."""
+    device.errors.clear()
+    device.log.clear()
+
+
+def beep(_: LoggedEvents, arguments: Arguments) -> None:
+    """`:SYST:BEEP`: heard by nobody, but checked."""
+    number(arguments[0], 20, 8000)
+    number(arguments[1], 1e-3, 100)
+
+
+def nothing(_: LoggedEvents, __: Arguments) -> None:
+    """The display: nothing that the wire would show."""
+
+
+PANEL_COMMANDS: list[Command[Any]] = [
+    Command(":SYSTem:EVENtlog:NEXT", ask=lambda d, _: d.next_event()),
+    Command(":SYSTem:EVENtlog:COUNt", ask=lambda d, _: str(len(d.log))),
+    Command(":SYSTem:CLEar", clear_log, None, NONE),
+    Command(":SYSTem:LFRequency", ask=lambda d, _: f"{d.line_hz:g}"),
+    Command(":SYSTem:BEEPer[:IMMediate]", beep, None, (2, 2)),
+    Command(":DISPlay:CLEar", nothing, None, NONE),
+    Command(":DISPlay:SCReen", nothing, None),
+]
+"""For the log, the line and the panel, which are alike on all of these instruments."""

@@ -8,9 +8,10 @@ the instrument is busy, so an abort cannot undo what a message in hand has done 
 """
 
 from collections import deque
-from typing import Any, Literal
+from typing import Any
 
-from labctl_simulators.firmware.events import ErrorQueue, Status, standard_bit, text
+from labctl_simulators.firmware.events import Status, text
+from labctl_simulators.firmware.on_bus import OnBus, Talk
 from labctl_simulators.firmware.scpi import Grammar, ScpiError
 from labctl_simulators.terminals import Terminals
 
@@ -19,10 +20,9 @@ BITS_PER_BYTE = 10
 NEVER = float("-inf")
 
 Reply = tuple[float, bytes]
-Talk = Literal["stream", "bus"]
 
 
-class Instrument:
+class Instrument(OnBus):
     """What all SCPI instruments here share; `Firmware` for the links and servers.
 
     `.generation` grows when replies that are not yet on the wire are taken back: abort
@@ -32,20 +32,16 @@ class Instrument:
     grammar: Grammar[Any]
     input_bytes = 1024
     output_bytes = 65536
-    errors_kept = 10
     turnround_s = 2e-3
     unit_s = 0.1e-3
     boot_s = 5.0
     aborts_on_control = False
 
     def __init__(self, terminals: Terminals, *, baud: int | None, talk: Talk) -> None:
+        OnBus.__init__(self, terminals.now, talk)
         self.terminals = terminals
         self.baud = baud
-        self.talk = talk
         self.generation = 0
-        self.errors = ErrorQueue(self.errors_kept)
-        self.status = Status()
-        self.clock = terminals.now
         self._input = bytearray()
         self._overrun = False
         self._backlog: deque[tuple[float, int]] = deque()
@@ -147,31 +143,12 @@ class Instrument:
         self.clock = max(self.clock, now)
         self.abort()
 
-    def speak(self, talk: Talk) -> None:
-        """Be on a bus, where replies wait to be read, or on a stream."""
-        self.talk = talk
-
     def interrupted(self, now: float) -> None:
         """A new message comes on a bus before the last reply was read: it is taken back, -410."""
         self.advance(now)
         self.generation += 1
         self._sent_at = NEVER
         self.fail(-410)
-
-    def status_byte(self, now: float, reply_waiting: bool) -> int:
-        """The status byte as a serial poll shows it."""
-        self.advance(now)
-        return self.status.byte(len(self.errors) > 0, reply_waiting)
-
-    def read_empty(self, now: float) -> None:
-        """The host has asked a bus instrument for a reply and none is coming."""
-        self.clock = max(self.clock, now)
-        self.fail(-420)
-
-    def fail(self, code: int, detail: str = "") -> None:
-        """Put an error in the queue and set its bit in the standard event register."""
-        self.errors.put(code, self.describe(code, detail), self.clock)
-        self.status.standard.raise_event(standard_bit(code))
 
     def _forget_timing(self) -> None:
         self._backlog.clear()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import inf, isinf
 
 from labctl_simulators.firmware.common import NONE
+from labctl_simulators.firmware.event_log import PANEL_COMMANDS
 from labctl_simulators.firmware.k2450_meter import Loop
 from labctl_simulators.firmware.k2450_readings import (
     LONG,
@@ -275,32 +276,10 @@ def set_language(meter: Meter, arguments: Arguments) -> None:
     meter.next_language = choice(arguments[0], MODES)
 
 
-def clear_log(meter: Meter, _: Arguments) -> None:
-    """`:SYST:CLE`: queue and event log."""
-    meter.errors.clear()
-    meter.log.clear()
-
-
-def beep(_: Meter, arguments: Arguments) -> None:
-    """`:SYST:BEEP`: heard by nobody, but checked."""
-    number(arguments[0], 20, 8000)
-    number(arguments[1], 1e-3, 100)
-
-
-def nothing(_: Meter, __: Arguments) -> None:
-    """The display: nothing that the wire or the cell would show."""
-
-
 Setter = Callable[[Meter, Arguments], None]
 SYSTEM: Table = [
     Command("*LANG", set_language, lambda m, _: m.language),
-    Command(":SYSTem:EVENtlog:NEXT", ask=lambda m, _: m.next_event()),
-    Command(":SYSTem:EVENtlog:COUNt", ask=lambda m, _: str(len(m.log))),
-    Command(":SYSTem:CLEar", clear_log, None, NONE),
-    Command(":SYSTem:LFRequency", ask=lambda m, _: f"{m.line_hz:g}"),
-    Command(":SYSTem:BEEPer[:IMMediate]", beep, None, (2, 2)),
-    Command(":DISPlay:CLEar", nothing, None, NONE),
-    Command(":DISPlay:SCReen", nothing, None),
+    *PANEL_COMMANDS,
     Command(":FORMat[:DATA]", set_data_format, lambda m, _: m.setup.data_format, (1, 2)),
     Command(":FORMat:ASCii:PRECision", set_precision, lambda m, _: str(m.setup.precision)),
     Command(":FORMat:BORDer", set_byte_order, lambda m, _: "SWAP" if m.setup.swapped else "NORM"),

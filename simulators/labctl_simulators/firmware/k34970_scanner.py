@@ -11,7 +11,8 @@ from math import inf
 from typing import NamedTuple
 
 from labctl_simulators.firmware.channel_list import parse_list
-from labctl_simulators.firmware.exchange import Instrument, Talk
+from labctl_simulators.firmware.exchange import Instrument
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.scpi import Argument, ScpiError
 from labctl_simulators.firmware.thermometry import Thermometry, in_unit
 from labctl_simulators.ports import TerminalState

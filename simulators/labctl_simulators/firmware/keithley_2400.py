@@ -18,11 +18,11 @@ Where the reference and other evidence disagree:
 from math import inf
 
 from labctl_simulators.firmware.common import COMMON
-from labctl_simulators.firmware.exchange import Talk
 from labctl_simulators.firmware.k2400_meter import Meter2400
 from labctl_simulators.firmware.k2400_sense import SENSE_COMMANDS
 from labctl_simulators.firmware.k2400_system import SYSTEM_COMMANDS
 from labctl_simulators.firmware.models import SERIES_2400
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.scpi import Grammar
 from labctl_simulators.firmware.smu import Flaws, Front
 from labctl_simulators.terminals import Terminals

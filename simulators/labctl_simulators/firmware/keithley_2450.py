@@ -18,12 +18,12 @@ from math import inf
 from typing import Literal
 
 from labctl_simulators.firmware.common import COMMON
-from labctl_simulators.firmware.exchange import Talk
 from labctl_simulators.firmware.k2450_meter import Meter2450
 from labctl_simulators.firmware.k2450_readings import READING_COMMANDS
 from labctl_simulators.firmware.k2450_sense import SENSE_COMMANDS
 from labctl_simulators.firmware.k2450_system import SYSTEM_COMMANDS
 from labctl_simulators.firmware.models import SERIES_2450
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.scpi import Grammar
 from labctl_simulators.firmware.smu import Flaws
 from labctl_simulators.terminals import Terminals

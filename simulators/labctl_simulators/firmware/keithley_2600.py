@@ -33,13 +33,13 @@ from math import inf
 
 from labctl_simulators.cells.plain import OPEN_OHM, Resistor
 from labctl_simulators.firmware import k2600_system as system
-from labctl_simulators.firmware.exchange import Talk
 from labctl_simulators.firmware.k2600_models import SERIES_2600
 from labctl_simulators.firmware.k2600_output import Output
 from labctl_simulators.firmware.k2600_smu import Smu
 from labctl_simulators.firmware.k2600_smu_table import SmuTable
 from labctl_simulators.firmware.k2600_trigger import Waits
 from labctl_simulators.firmware.k2600_trigger_table import SweepTable, TriggerTables
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.smu import Flaws
 from labctl_simulators.firmware.tsp_attributes import Refused
 from labctl_simulators.firmware.tsp_exchange import TspInstrument

@@ -19,9 +19,9 @@ What the reference leaves open, and what is done here:
 from collections.abc import Mapping, Sequence
 
 from labctl_simulators.cells.plain import OPEN_OHM, Resistor
-from labctl_simulators.firmware.exchange import Talk
 from labctl_simulators.firmware.k34970_commands import COMMANDS
 from labctl_simulators.firmware.k34970_scanner import LIMITS_K, Scanner34970, channels_of
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.scpi import Grammar
 from labctl_simulators.firmware.thermometry import Thermometry
 from labctl_simulators.ports import Probe

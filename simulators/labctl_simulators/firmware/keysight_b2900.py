@@ -45,7 +45,8 @@ from labctl_simulators.firmware.b2900_smu import Smu2900
 from labctl_simulators.firmware.b2900_source import source_commands
 from labctl_simulators.firmware.b2900_system import SYSTEM_COMMANDS, trigger_commands
 from labctl_simulators.firmware.b2900_words import Of
-from labctl_simulators.firmware.exchange import Instrument, Talk
+from labctl_simulators.firmware.exchange import Instrument
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.scpi import Grammar
 from labctl_simulators.firmware.smu import Flaws
 from labctl_simulators.terminals import Terminals

@@ -10,8 +10,9 @@ from math import inf, sqrt
 from typing import Literal, NamedTuple
 
 from labctl_simulators.firmware.calibration import Calibration, Polarities, apply
-from labctl_simulators.firmware.exchange import Instrument, Talk
+from labctl_simulators.firmware.exchange import Instrument
 from labctl_simulators.firmware.models import Model, Quantity, Range
+from labctl_simulators.firmware.on_bus import Talk
 from labctl_simulators.firmware.scpi import ScpiError
 from labctl_simulators.ports import Source, TerminalState
 from labctl_simulators.terminals import Terminals
@@ -313,10 +314,6 @@ class Stage:
     def in_compliance(self, state: TerminalState) -> bool:
         """Whether the programmed limit, not the measuring range, holds the source."""
         return state.limited and self.front.output and not self._range_clamps
-
-    def in_range_compliance(self, state: TerminalState) -> bool:
-        """Whether the fixed measuring range holds the source below the programmed limit."""
-        return state.limited and self.front.output and self._range_clamps
 
     def protects(self, state: TerminalState) -> bool:
         """Whether the overvoltage protection holds the source."""

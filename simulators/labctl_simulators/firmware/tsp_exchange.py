@@ -14,8 +14,9 @@ import math
 from collections import deque
 from collections.abc import Generator
 
-from labctl_simulators.firmware.events import ErrorQueue, Status, standard_bit
-from labctl_simulators.firmware.exchange import BITS_PER_BYTE, NEVER, Reply, Talk
+from labctl_simulators.firmware.events import Status
+from labctl_simulators.firmware.exchange import BITS_PER_BYTE, NEVER, Reply
+from labctl_simulators.firmware.on_bus import OnBus, Talk
 from labctl_simulators.firmware.tsp_attributes import Refused
 from labctl_simulators.firmware.tsp_common import SOURCE, common_command
 from labctl_simulators.firmware.tsp_texts import text
@@ -36,7 +37,7 @@ LOADS = ("loadscript", "loadandrunscript")
 CONTINUES = ">>>>"
 
 
-class TspInstrument:
+class TspInstrument(OnBus):
     """The message exchange; `Firmware` for the links and servers.
 
     `.generation` grows when replies that are not yet on the wire are taken back.
@@ -49,13 +50,10 @@ class TspInstrument:
     power_on_prompts = False
 
     def __init__(self, now: float, *, baud: int | None, talk: Talk) -> None:
+        super().__init__(now, talk)
         self.baud = baud
-        self.talk = talk
-        self.clock = now
         self.generation = 0
         self.wake_at: float | None = None
-        self.errors = ErrorQueue(self.errors_kept)
-        self.status = Status()
         self.scripts: dict[str, str] = {}
         self._input = bytearray()
         self._overrun = False
@@ -139,6 +137,10 @@ class TspInstrument:
         self._run(now, now)
         self.pass_time(now)
 
+    def describe(self, code: int, detail: str) -> str:
+        """The words that the error queue shows for a code."""
+        return text(code, detail)
+
     def power_cycle(self, now: float) -> None:
         """Switch off and on again: settings and scripts lost, nothing answers for `boot_s`."""
         self.advance(now)
@@ -157,10 +159,6 @@ class TspInstrument:
         self._forget()
         self._free_at = now
 
-    def speak(self, talk: Talk) -> None:
-        """Be on a bus, where replies wait to be read, or on a stream."""
-        self.talk = talk
-
     def interrupted(self, now: float) -> None:
         """A new message comes on a bus before the last reply was read: it is taken back, -410."""
         self.advance(now)
@@ -168,21 +166,6 @@ class TspInstrument:
         self._said.clear()
         self._sent_at = NEVER
         self.fail(-410)
-
-    def status_byte(self, now: float, reply_waiting: bool) -> int:
-        """The status byte as a serial poll shows it."""
-        self.advance(now)
-        return self.status.byte(len(self.errors) > 0, reply_waiting)
-
-    def read_empty(self, now: float) -> None:
-        """The host has asked a bus instrument for a reply and none is coming."""
-        self.clock = max(self.clock, now)
-        self.fail(-420)
-
-    def fail(self, code: int, detail: str = "") -> None:
-        """Put an error in the queue and set its bit in the standard event register."""
-        self.errors.put(code, text(code, detail), self.clock)
-        self.status.standard.raise_event(standard_bit(code))
 
     def say(self, line: str) -> None:
         """Put a line on the wire, when the one before it is through."""

@@ -40,7 +40,7 @@ class Block(NamedTuple):
 class Compiler:
     """Fills a machine's program from a script's lines. `refused`: commands the device has not."""
 
-    def __init__(self, machine: Machine, refused: Collection[str] = ()) -> None:
+    def __init__(self, machine: Machine, refused: Collection[str]) -> None:
         self._machine = machine
         self._refused = refused
         self._names = Names()

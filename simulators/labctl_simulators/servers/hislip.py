@@ -25,6 +25,7 @@ from labctl_simulators.servers.hislip_frames import (
     frame,
     read_frame,
 )
+from labctl_simulators.servers.listening import listening
 from labctl_simulators.servers.pace import Pace, begin_at
 
 CLIENTS_MOST = 16
@@ -37,15 +38,9 @@ class _Door:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._last_id = 0
-        self.tasks: set[asyncio.Task[None]] = set()
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A client has connected a channel."""
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Converse on a channel."""
         session: Session | None = None
         try:
             first = await read_frame(reader)
@@ -101,17 +96,6 @@ async def serve_hislip(
     when the address is taken.
     """
     pace = Pace(firmware, speed, begin_at(firmware))
-    door = _Door(Bus(firmware, pace))
-    try:
-        server = await asyncio.start_server(door.accept, host, port)
-        try:
-            taken = server.sockets[0].getsockname()[1]
+    with contextlib.closing(pace):
+        async with listening(_Door(Bus(firmware, pace)).serve, host, port) as taken:
             yield f"TCPIP::{host}::hislip0,{taken}::INSTR"
-        finally:
-            server.close()
-            for task in tuple(door.tasks):
-                task.cancel()
-            await asyncio.gather(*door.tasks, return_exceptions=True)
-            await server.wait_closed()
-    finally:
-        pace.close()

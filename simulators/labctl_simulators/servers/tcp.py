@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 
 from labctl_simulators.ports import Firmware
+from labctl_simulators.servers.listening import listening
 from labctl_simulators.servers.pace import Pace, begin_at
 
 CHUNK = 4096
@@ -24,15 +25,9 @@ class _Port:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._taken = asyncio.Lock()
-        self.tasks: set[asyncio.Task[None]] = set()
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A client has connected."""
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Converse with a client."""
         try:
             async with asyncio.timeout(GRACE_S):
                 await self._taken.acquire()
@@ -68,17 +63,6 @@ async def serve_tcp(
     when the address is taken.
     """
     pace = Pace(firmware, speed, begin_at(firmware))
-    door = _Port(pace)
-    try:
-        server = await asyncio.start_server(door.accept, host, port)
-        try:
-            taken = server.sockets[0].getsockname()[1]
+    with contextlib.closing(pace):
+        async with listening(_Port(pace).serve, host, port) as taken:
             yield f"TCPIP::{host}::{taken}::SOCKET"
-        finally:
-            server.close()
-            for task in tuple(door.tasks):
-                task.cancel()
-            await asyncio.gather(*door.tasks, return_exceptions=True)
-            await server.wait_closed()
-    finally:
-        pace.close()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol, runtime_checkable
 
 from labctl_simulators.ports import Firmware
+from labctl_simulators.servers.listening import Converse, listening
 from labctl_simulators.servers.pace import Pace, begin_at
 from labctl_simulators.servers.tcp import reset
 
@@ -39,33 +40,6 @@ class TwoPorts(Sessions, Protocol):
         """The second port."""
 
 
-class _Door:
-    """One port: a pace for each connection, on the time of all."""
-
-    def __init__(self, peer: Sessions, speed: float, start: float, began: float) -> None:
-        self._peer = peer
-        self._times = speed, start, began
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A client has connected."""
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        pace = Pace(self._peer.session(), *self._times)
-        pace.attach(writer.write, lambda: reset(writer))
-        try:
-            while data := await reader.read(CHUNK):
-                pace.receive(data)
-        except ConnectionError:
-            pass  # a reset is one of the ways in which clients leave
-        finally:
-            pace.close()
-            writer.close()
-
-
 @contextlib.asynccontextmanager
 async def serve_two_ports(
     firmware: TwoPorts,
@@ -79,21 +53,27 @@ async def serve_two_ports(
     Port 0 takes a free one. Time runs `speed` times as fast as the event loop's clock, whether
     anybody is connected or not. Raises OSError when an address is taken.
     """
-    start, began = begin_at(firmware), asyncio.get_running_loop().time()
-    async with contextlib.AsyncExitStack() as stack:
-        stack.callback(Pace(firmware, speed, start, began).close)
-        taken = []
-        for peer, wanted in ((firmware, port), (firmware.binary, bin_port)):
-            door = _Door(peer, speed, start, began)
-            server = await asyncio.start_server(door.accept, host, wanted)
-            stack.push_async_callback(_close, server, door)
-            taken.append(int(server.sockets[0].getsockname()[1]))
-        yield f"TCPIP::{host}::{taken[0]}::SOCKET", taken[1]
+    times = speed, begin_at(firmware), asyncio.get_running_loop().time()
 
+    def conversing(peer: Sessions) -> Converse:
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """A pace for each connection, on the time of all."""
+            pace = Pace(peer.session(), *times)
+            pace.attach(writer.write, lambda: reset(writer))
+            try:
+                while data := await reader.read(CHUNK):
+                    pace.receive(data)
+            except ConnectionError:
+                pass  # a reset is one of the ways in which clients leave
+            finally:
+                pace.close()
+                writer.close()
 
-async def _close(server: asyncio.Server, door: _Door) -> None:
-    server.close()
-    for task in tuple(door.tasks):
-        task.cancel()
-    await asyncio.gather(*door.tasks, return_exceptions=True)
-    await server.wait_closed()
+        return converse
+
+    with contextlib.closing(Pace(firmware, *times)):
+        async with (
+            listening(conversing(firmware), host, port) as first,
+            listening(conversing(firmware.binary), host, bin_port) as second,
+        ):
+            yield f"TCPIP::{host}::{first}::SOCKET", second

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from helpers.twins import twins_of
 
 from labctl.bench import BenchError, Simulate, parse_bench
 from labctl.bench.model import Instrument
-from labctl.twin import Held, connect_channels, make_cell, make_twins
+from labctl.twin import Held, connect_channels, make_cell
 from labctl_protocols.files import load_cell
 
 SMU = Instrument("smu", "keithley-2600", "sim", simulate=Simulate(model="resistor"))
@@ -58,7 +59,7 @@ def test_two_terminals_of_one_cell_are_at_two_channels_of_one_instrument():
     record = load_cell("na-nvp-three-electrode")
     smu = replace(SMU, simulate=Simulate())
     roles, channels = {"main": smu, "supply": smu}, {"main": 1, "supply": 2}
-    twins = make_twins(roles, record, channels=channels, now=0.0)
+    twins = twins_of(roles, record, channels=channels, now=0.0)
     assert twins["main"].firmware is twins["supply"].firmware
     assert twins["main"].cell is twins["supply"].cell
     before = twins["main"].cell.ledger()
@@ -82,7 +83,7 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(BenchError, match="the model resistor has no terminal 'supply'"):
         connect_channels({1: Held(cell, "supply")}, SMU)
     with pytest.raises(BenchError, match="channel 1 is at 'main' and cannot be at 'supply'"):
-        make_twins({"main": SMU, "supply": SMU}, None, now=0.0)
+        twins_of({"main": SMU, "supply": SMU}, None, now=0.0)
 
 
 def test_a_bench_says_which_cell_is_at_a_channel():
@@ -114,7 +115,7 @@ channels:
 
 def firmware_of(text, channel="A1"):
     instrument = parse_bench(text, "b.yaml").instrument_of(channel)
-    return make_twins({"main": instrument}, None, now=0.0)["main"].firmware
+    return twins_of({"main": instrument}, None, now=0.0)["main"].firmware
 
 
 def test_a_simulators_own_options_reach_it_with_a_cell_of_the_channels_own():

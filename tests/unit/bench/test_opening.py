@@ -4,16 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.twins import twin_of
 
 from labctl.bench import BenchError, Terminals, default_bench
 from labctl.bench.opening import make_channel
-from labctl.twin import make_twin
 from labctl_drivers.link import Link
 
 
 async def test_a_driver_opens_its_twin_and_the_wire_is_written_down(tmp_path: Path) -> None:
     bench = default_bench("keithley-2400")
-    twin = make_twin(bench.instrument_of("A1"), None, model="resistor")
+    twin = twin_of(bench.instrument_of("A1"), None, model="resistor")
     transcript = tmp_path / "wire.txt"
     channel = make_channel(bench, "A1", twin=twin, transcript=transcript)
     opened = await channel.open()
@@ -30,14 +30,14 @@ async def test_a_driver_opens_its_twin_and_the_wire_is_written_down(tmp_path: Pa
 def test_what_the_driver_does_not_take_is_the_benchs_fault() -> None:
     bench = default_bench("keithley-2400")
     bench = replace(bench, channels={"A1": Terminals("A1", "smu", channel=2)})
-    twin = make_twin(bench.instrument_of("A1"), None, model="open")
+    twin = twin_of(bench.instrument_of("A1"), None, model="open")
     with pytest.raises(BenchError, match=r"instrument smu: .*channel 1 only, not 2"):
         make_channel(bench, "A1", twin=twin)
 
 
 def test_a_transcript_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     bench = default_bench()
-    twin = make_twin(bench.instrument_of("A1"), None, model="open")
+    twin = twin_of(bench.instrument_of("A1"), None, model="open")
     with pytest.raises(BenchError, match=r"cannot write .*wire\.txt"):
         make_channel(bench, "A1", twin=twin, transcript=tmp_path / "none" / "wire.txt")
 
@@ -58,14 +58,14 @@ def test_a_twin_refuses_what_nothing_knows(
 ) -> None:
     instrument = default_bench().instrument_of("A1")
     with pytest.raises(BenchError, match=told):
-        make_twin(instrument, None, model=model, parameters=parameters)
+        twin_of(instrument, None, model=model, parameters=parameters)
 
 
 def test_the_same_seed_gives_the_same_instrument_and_cell() -> None:
     instrument = default_bench().instrument_of("A1")
 
     def first_volts(seed: int) -> float:
-        return make_twin(instrument, None, model="na-half", seed=seed).cell.voltage(0.0)
+        return twin_of(instrument, None, model="na-half", seed=seed).cell.voltage(0.0)
 
     assert first_volts(5) == first_volts(5)
     assert first_volts(5) != first_volts(6)
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_instrument_and_cell() -> None:
 
 def test_what_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
     bench = default_bench()
-    twin = make_twin(bench.instrument_of("A1"), None, model="open")
+    twin = twin_of(bench.instrument_of("A1"), None, model="open")
     one, other = tmp_path / "a.txt", tmp_path / "b.txt"
     with pytest.raises(BenchError, match="not both"):
         make_channel(bench, "A1", twin=twin, transcript=one, capture=other)

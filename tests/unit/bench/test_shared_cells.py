@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
+from helpers.twins import twin_of, twins_of
 
 from labctl.bench import BenchError, Simulate, default_bench, default_channels, parse_bench
 from labctl.bench.opening import make_channel
-from labctl.twin import Twin, make_twin, make_twins
+from labctl.twin import Twin
 from labctl_drivers.vocabulary import Guard, Setpoint
 from labctl_protocols.files import load_cell
 from labctl_protocols.problems import ProtocolError
@@ -41,7 +42,7 @@ async def supply_half_of_what_was_charged() -> dict[str, Twin]:
     """Half an hour of 1 mA out of the cathode on `main`, then a quarter into it on `supply`."""
     bench, cell = default_bench(roles=ROLES), load_cell("na-nvp-three-electrode")
     channels = default_channels(ROLES)
-    twins = make_twins(
+    twins = twins_of(
         {role: bench.instrument_of(name) for role, name in channels.items()},
         cell,
         parameters={"ce": 1.0, "instrument_error": 0.0},
@@ -79,7 +80,7 @@ def test_a_cell_without_a_reservoir_has_no_supply() -> None:
     roles = dict(zip(ROLES, instruments.values(), strict=True))
     told = r"instrument smu2: the model na-anode-free has no terminal 'supply'; it has main"
     with pytest.raises(BenchError, match=told):
-        make_twins(roles, load_cell("na-nvp-anode-free"))
+        twins_of(roles, load_cell("na-nvp-anode-free"))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_flaws_and_troubles_that_cannot_be_are_the_benchs_fault(
 ) -> None:
     instrument = default_bench().instrument_of("A1")
     with pytest.raises(BenchError, match=told):
-        make_twin(instrument, load_cell("na-cu-half"), parameters=parameters)
+        twin_of(instrument, load_cell("na-cu-half"), parameters=parameters)
 
 
 def test_a_bench_says_who_shares_whose_cell() -> None:

@@ -112,7 +112,7 @@ def test_first_deposit_may_have_a_yield_of_its_own() -> None:
     assert bench.strip(1.0) == pytest.approx(0.99, abs=5e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     program=st.lists(
         st.tuples(st.floats(-5e-3, 5e-3), st.floats(0.0, 2000.0)), min_size=1, max_size=12
@@ -150,7 +150,7 @@ def test_every_charge_is_accounted_for(
         assert math.isfinite(cell.voltage(current_A))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(["half", "anode-free", "symmetric"]),
     metal=st.sampled_from(METALS),
@@ -363,7 +363,7 @@ def test_anode_free_plates_on_a_positive_current_and_half_on_a_negative_one() ->
     bare.step(3600.0, 1e-3)
     assert bare.ledger().plated_Ah == bare.ledger().stripped_Ah == 0.0
     bare.step(7200.0, -1e-3)
-    assert bare.ledger().plated_Ah == pytest.approx(1e-3, rel=1.1)
+    assert bare.ledger().plated_Ah == pytest.approx(2e-3, rel=1e-3)
 
 
 def test_preplated_metal_is_there_from_the_start() -> None:

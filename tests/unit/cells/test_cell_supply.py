@@ -46,7 +46,7 @@ def cathode_of(cell: PlatingCell) -> Cathode:
     return cell.opposite
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     program=st.lists(
         st.tuples(st.floats(-3e-3, 3e-3), st.floats(0.0, 4000.0)), min_size=1, max_size=15
@@ -262,7 +262,7 @@ def test_a_copy_of_the_whole_cell_still_has_one_cathode() -> None:
     assert cell.ledger().supplied_Ah == 0.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     role=st.sampled_from(["main", "supply"]),
     before=st.tuples(st.floats(-2e-3, 2e-3), st.floats(0.0, 3600.0)),

@@ -58,22 +58,25 @@ def test_there_is_none_at_no_frequency():
         impedance(Resistor(1.0), 0.0, 0.0)
 
 
-def by_a_sine(cell, hertz, amplitude_A, settle=6, per_period=400):
+SETTLING, PER_PERIOD = 6, 400
+
+
+def by_a_sine(cell, hertz, amplitude_A):
     """The fundamental of the voltage while a sine flows, over one period after some others.
 
     Each interval has the mean of the sine over it; the voltage at its end belongs to the sine then.
     """
     copy = deepcopy(cell)
-    omega, dt = 2.0 * math.pi * hertz, 1.0 / hertz / per_period
+    omega, dt = 2.0 * math.pi * hertz, 1.0 / hertz / PER_PERIOD
     base_V, total = cell.voltage(0.0), 0j
-    for place in range((settle + 1) * per_period):
+    for place in range((SETTLING + 1) * PER_PERIOD):
         begin, end = omega * place * dt, omega * (place + 1) * dt
         mean_A = amplitude_A * (math.cos(begin) - math.cos(end)) / (omega * dt)
         copy.step(dt, mean_A)
         volts = copy.voltage(amplitude_A * math.sin(end)) - base_V
-        if place >= settle * per_period:
+        if place >= SETTLING * PER_PERIOD:
             total += volts * complex(math.cos(end), -math.sin(end))
-    return total * 2.0 / per_period / amplitude_A * 1j
+    return total * 2.0 / PER_PERIOD / amplitude_A * 1j
 
 
 @pytest.fixture(scope="module")

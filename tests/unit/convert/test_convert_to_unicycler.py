@@ -15,9 +15,9 @@ from labctl.convert import convert_text
 from labctl.convert.to_unicycler import unicycler_document
 from labctl.convert.vendor import VendorError, vendor_text
 from labctl_protocols.cell_record import CellRecord
-from labctl_protocols.checker import bind, every
+from labctl_protocols.checker import bind
 from labctl_protocols.files import load_cell, load_protocol, protocol_from_text
-from labctl_protocols.plan import Limits, Node, Plan
+from labctl_protocols.plan import Limits, Node, Plan, every
 from labctl_protocols.problems import ProtocolError
 
 aurora = pytest.importorskip("aurora_unicycler")
@@ -29,8 +29,8 @@ def plan_of(steps: str, cell: CellRecord = BIG, head: str = "") -> Plan:
     return bind(protocol_from_text(f"name: x\n{head}\nsteps:\n{steps}\n", "x.yaml"), cell, None)
 
 
-def method_of(steps: str, cell: CellRecord = BIG, head: str = "") -> list[Json]:
-    document, _ = unicycler_document(plan_of(steps, cell, head), "s")
+def method_of(steps: str, cell: CellRecord = BIG) -> list[Json]:
+    document, _ = unicycler_document(plan_of(steps, cell), "s")
     method = document["method"]
     assert isinstance(method, list)
     return method

@@ -55,7 +55,7 @@ def readings_of(said):
         return runner.run(main())
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.data())
 def test_how_the_bytes_are_cut_up_changes_nothing(data):
     said = []
@@ -79,7 +79,7 @@ FAULTS = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, N - 2), st.integers(0, 60), st.integers(0, 255), st.sampled_from(sorted(FAULTS))
 )
@@ -104,7 +104,7 @@ def test_a_byte_too_many_or_too_few_never_makes_a_number(n, place, byte, name):
         )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, N - 1), st.binary(min_size=1, max_size=30)), max_size=5))
 def test_noise_between_packages_is_never_a_reading(noise):
     said = [(times(n), line(n)) for n in range(N)]

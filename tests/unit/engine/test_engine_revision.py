@@ -54,13 +54,13 @@ def run(plan: Plan, bench: Bench, *saying: Say) -> Trace:
     raise AssertionError("the run did not end")
 
 
-def amends(plan: Plan, step: int = 1, after_s: float = 0.0, phase: str = "running") -> Say:
+def amends(plan: Plan, after_s: float, step: int = 1) -> Say:
     """Says a revision in this step, so long after its begin."""
 
     def say(trace: Trace) -> Heard | None:
         state = trace.engine.state
-        now = state.step is not None and state.step.count == step and state.phase == phase
-        if not now or (phase == "running" and state.now_s - state.step.started_s < after_s):
+        now = state.step is not None and state.step.count == step and state.phase == "running"
+        if not now or state.now_s - state.step.started_s < after_s:
             return None
         return Revision(0.0, plan, "ada@lab", {"sha256": "…"})
 

@@ -26,7 +26,7 @@ from labctl_protocols.decisions import Applied, Apply, Safe, Safed, Stopping, Un
 from labctl_protocols.engine import judge
 from labctl_protocols.engine.engine import Engine
 from labctl_protocols.engine.state import StepState
-from labctl_protocols.plan import Limits
+from labctl_protocols.plan import Limits, narrowed
 
 FULL = {"kind": "full", "limits": Limits(low_V=2.0, high_V=4.0, current_A=0.02)}
 
@@ -90,7 +90,7 @@ def test_intersection_of_limits() -> None:
     one = Limits(low_V=1.0, high_V=4.0, current_A=None, temperature_high_K=330.0)
     other = Limits(low_V=2.0, high_V=5.0, current_A=0.1, temperature_low_K=270.0)
     both = Limits(2.0, 4.0, 0.1, 330.0, 270.0)
-    assert judge.narrower(one, other) == judge.narrower(other, one) == both
+    assert narrowed(one, other) == narrowed(other, one) == both
 
 
 def test_a_charge_step_that_reaches_the_limit_trips_it() -> None:

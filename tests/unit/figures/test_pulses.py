@@ -6,10 +6,12 @@ import pytest
 
 from labctl.figures.interruption import interruption
 from labctl.figures.recording import Recording
-from labctl.figures.resistance import current_changes, direct_resistance
+from labctl.figures.resistance import direct_resistance
 from labctl.figures.titration import pulse
 
 R0_OHM, R1_OHM, TAU_S = 5.0, 2.0, 3.0
+LAST_AT_REST, LAST_IN_PULSE = 100, 201
+"""Places in `hppc`: 101 readings at rest, 101 in the pulse."""
 
 
 def hppc() -> Recording:
@@ -27,8 +29,7 @@ def hppc() -> Recording:
 @pytest.mark.parametrize("after_s", [0.1, 1.0, 2.55, 10.0])
 def test_dcir_after_a_stated_time(after_s: float) -> None:
     recording = hppc()
-    start, _end = current_changes(recording, 0.005)
-    found = direct_resistance(recording, start, after_s)
+    found = direct_resistance(recording, LAST_AT_REST, after_s)
     assert found is not None
     exact = R0_OHM + R1_OHM * (1 - math.exp(-after_s / TAU_S))
     assert found.resistance_ohm == pytest.approx(exact, rel=1e-4)
@@ -45,9 +46,8 @@ def test_dcir_counts_from_the_first_reading_at_the_new_current() -> None:
 
 def test_no_dcir_beyond_the_pulse_or_the_recording() -> None:
     recording = hppc()
-    start, end = current_changes(recording, 0.005)
-    assert direct_resistance(recording, start, 10.05) is None
-    assert direct_resistance(recording, end, 100) is None
+    assert direct_resistance(recording, LAST_AT_REST, 10.05) is None
+    assert direct_resistance(recording, LAST_IN_PULSE, 100) is None
     assert direct_resistance(recording, len(recording) - 1, 1) is None
     assert direct_resistance(recording, 5, 1) is None
 

@@ -1,7 +1,6 @@
 """The journal keeps what it acknowledged, in order, and says so when it cannot."""
 
 import dataclasses
-import json
 import sqlite3
 import threading
 from pathlib import Path
@@ -46,17 +45,6 @@ def test_the_manifest_is_durable_when_create_returns(tmp_path: Path) -> None:
     target = journals.create(tmp_path / "run")
     assert journal.read_manifest(tmp_path / "run") == journals.manifest("run")
     target.close(None)
-
-
-def test_a_manifest_grows_and_keeps_what_it_said(tmp_path: Path) -> None:
-    target = journals.create(tmp_path / "run")
-    target.amend_manifest({"limits": {"low_V": -0.4}}).result()
-    assert journal.read_manifest(tmp_path / "run")["limits"] == {"low_V": -0.4}
-    target.close(None)
-    database = sqlite3.connect(tmp_path / "run" / "journal.sqlite")
-    texts = [json.loads(text) for (text,) in database.execute("SELECT data FROM manifest")]
-    database.close()
-    assert texts[0]["limits"] == journals.manifest()["limits"]
 
 
 @pytest.mark.parametrize("missing", ["run", "simulated", "start_unix", "protocol", "cell"])

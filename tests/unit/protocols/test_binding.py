@@ -7,9 +7,21 @@ import pytest
 from helpers.binding import Known, nodes_of, plan_of, problems_in
 from helpers.cells_under_test import CELLS, RATINGS
 
-from labctl_protocols.checker import bind, check, every
+from labctl_protocols.checker import bind, check
 from labctl_protocols.files import load_cell, load_protocol, protocol_from_text
-from labctl_protocols.plan import Drive, Exit, For, Group, Hold, Mark, Repeat, Rest, Stop, Sweep
+from labctl_protocols.plan import (
+    Drive,
+    Exit,
+    For,
+    Group,
+    Hold,
+    Mark,
+    Repeat,
+    Rest,
+    Stop,
+    Sweep,
+    every,
+)
 from labctl_protocols.problems import ProtocolError
 
 CAPPED = "until 1 mAh or 10 h"

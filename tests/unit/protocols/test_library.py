@@ -9,9 +9,9 @@ from helpers.shelf import CELLS, stated
 
 from labctl_protocols import library
 from labctl_protocols.cell_record import METALS
-from labctl_protocols.checker import bind, check, every
+from labctl_protocols.checker import bind, check
 from labctl_protocols.files import load_cell, load_protocol
-from labctl_protocols.plan import Drive, For, Group, Node, Plan, Repeat
+from labctl_protocols.plan import Drive, For, Group, Node, Plan, Repeat, every
 from labctl_protocols.problems import ProtocolError
 
 RECIPES = (

@@ -48,13 +48,13 @@ def tried(text: str, cell: str) -> None:
         assert "\n" not in str(problem)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=damaged(TEXTS), cell=st.sampled_from(sorted(CELLS)))
 def test_damaged_protocols(text: str, cell: str) -> None:
     tried(text, cell)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=damaged(CELL_TEXTS))
 def test_damaged_cells(text: str) -> None:
     try:
@@ -67,7 +67,7 @@ def test_damaged_cells(text: str) -> None:
             assert cell.limits.low_V < cell.limits.high_V
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(value=st.text(max_size=30).filter(lambda text: "'" not in text))
 def test_any_text_as_a_value(value: str) -> None:
     tried(f"name: x\nsteps:\n  - charge: '{value}'\n", "full")

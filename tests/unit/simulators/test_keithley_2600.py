@@ -530,7 +530,7 @@ BYTES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(BYTES, max_size=6))
 def test_hostile_bytes_end_in_the_error_queue_at_worst(messages):
     device = Keithley2600(Terminals(Resistor()))

@@ -192,7 +192,7 @@ def test_an_error_in_a_protected_call_leaves_the_rest_running():
 TEXT = st.text(alphabet=st.sampled_from("abif nd()=+-*/.<>~'\"[]{};,:123\n\\x00#%^"), max_size=60)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXT)
 def test_whatever_is_sent_ends_in_one_of_its_own_errors(source):
     machine = Machine()

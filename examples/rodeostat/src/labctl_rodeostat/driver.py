@@ -29,11 +29,11 @@ from labctl_drivers.errors import (
     LinkTimeout,
     OutOfRange,
     OutputLost,
-    OutputUnknown,
     WrongInstrument,
 )
 from labctl_drivers.hello import Hello
 from labctl_drivers.link import Answer, Link, Probe
+from labctl_drivers.switching_off import read_back_off
 from labctl_drivers.vocabulary import (
     Changed,
     Guard,
@@ -255,19 +255,9 @@ class Rodeostat:
         Raises OutputUnknown, at the latest after `Ratings.safe_within_s`.
         """
         self._program = None
-        why = ""
-        try:
-            async with asyncio.timeout_at(self._link.deadline(SAFE_WITHIN_S)):
-                for _ in range(SAFE_ATTEMPTS):
-                    try:
-                        if await self._off_read_back():
-                            return
-                        why = "it says that the counter electrode is connected"
-                    except (LinkError, InstrumentRefused, WrongInstrument) as error:
-                        why = f"{type(error).__name__}: {error}"
-        except TimeoutError:
-            why = f"not within {SAFE_WITHIN_S:g} s{why and '; before, '}{why}"
-        raise OutputUnknown(f"the cell could not be read back as disconnected: {why}")
+        await read_back_off(
+            self._switch_off, self._link, attempts=SAFE_ATTEMPTS, within_s=SAFE_WITHIN_S
+        )
 
     async def close(self) -> None:
         """Give the link back. Leaves the output as it is."""
@@ -365,8 +355,8 @@ class Rodeostat:
         held = abs(voltage_V - program.voltage_V) <= 2 * self._voltage_error_V
         return "voltage" if held else "unknown"
 
-    async def _off_read_back(self) -> bool:
-        """Disconnect, also over a link that does not answer; then whether it says so."""
+    async def _switch_off(self) -> str:
+        """Disconnect, also over a link that does not answer; what it says instead of doing so."""
         if self._identity is None:
             await self._identify()
         await self._shout_off()
@@ -374,7 +364,9 @@ class Rodeostat:
             await self._link.open()
             await self._shout_off()
         self._link.distrust()
-        return not await self._is_connected()
+        if await self._is_connected():
+            return "it says that the counter electrode is connected"
+        return ""
 
     async def _shout_off(self) -> None:
         # the counter electrode first: without it no current flows, whatever a test still does
@@ -393,5 +385,4 @@ def _only_the_voltage_differs(old: Program, new: Program) -> bool:
 
 
 def _between(first: Answer, last: Answer) -> Changed:
-    half_s = (last.received_s - first.sent_s) / 2
-    return Changed(first.sent_s + half_s, half_s)
+    return Changed.between(first.sent_s, last.received_s)

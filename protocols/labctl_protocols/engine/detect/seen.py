@@ -10,9 +10,6 @@ from labctl_protocols.engine.ends import Sample
 from labctl_protocols.engine.state import StepState
 from labctl_protocols.plan import CellKind, GroupClass, Policy
 
-SYMMETRIC_ABOUT_ZERO: tuple[CellKind, ...] = ("half", "symmetric")
-"""Metal faces metal once there is any: without a current, no voltage."""
-
 
 @dataclass(slots=True)
 class Seen:

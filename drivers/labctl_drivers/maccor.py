@@ -35,6 +35,7 @@ from labctl_drivers.errors import (
     OutputLost,
     WrongInstrument,
 )
+from labctl_drivers.hello import Hello
 from labctl_drivers.link import Link
 from labctl_drivers.maccor_regulation import (
     SAFE_WITHIN_S,
@@ -47,7 +48,7 @@ from labctl_drivers.maccor_regulation import (
     program_for,
     regulating,
 )
-from labctl_drivers.maccor_wire import MacnetChannel
+from labctl_drivers.maccor_wire import PROBE, MacnetChannel, hello
 from labctl_drivers.macnet import Status
 from labctl_drivers.switching_off import read_back_off
 from labctl_drivers.vocabulary import (
@@ -79,6 +80,7 @@ class Maccor:
 
     MATURITY: Maturity = "simulated"
     MODELS = ("MacNet",)
+    HELLO = Hello(PROBE, hello, serial=False)
 
     def __init__(
         self,
@@ -102,7 +104,7 @@ class Maccor:
         if channel < 1:
             raise ValueError(f"channels are numbered from 1, not {channel}")
         if not 0 < bin_port < 65536:
-            raise ValueError(f"there is no TCP port {bin_port}")
+            raise ValueError(f"bin_port is from 1 to 65535, not {bin_port}")
         if not (watchdog_s == 0 or watchdog_s >= 1):
             raise ValueError(f"watchdog_s is 0 (none) or at least 1 s, not {watchdog_s:g}")
         amps = (range_1_A, range_2_A, range_3_A, range_4_A)
@@ -169,7 +171,7 @@ class Maccor:
             if not self._ours:
                 await self._start(status, new)
             elif status.stat != macnet.ACTIVE:
-                raise OutputLost(f"the output went off: the channel is {status.name}")
+                raise _lost(status)
             changed = await self._change(new, abs(status.current_A))
             if new.held:
                 # which side it needs does not show while another current flows
@@ -196,7 +198,7 @@ class Maccor:
         except BadReply as error:
             raise InvalidReading(str(error)) from error
         if status.stat != macnet.ACTIVE:
-            raise OutputLost(f"the output went off: the channel is {status.name}")
+            raise _lost(status)
         voltage = status.voltage_V
         current = status.current_A if self._signed else program.sign * abs(status.current_A)
         check_plausible(program, self._model, voltage, current)
@@ -262,7 +264,7 @@ class Maccor:
         await self._wire.start(new)
         status = await self._wire.status_once(lambda each: each.stat not in STARTING)
         if status.stat != macnet.ACTIVE:
-            raise OutputLost(f"the output went off: the channel is {status.name}")
+            raise _lost(status)
         # whether a start keeps them is not known [?]
         await self._protect(new.safety)
 
@@ -377,6 +379,11 @@ class Maccor:
     def _is_vouched_for(self, program: Program, now_s: float) -> bool:
         patience_s = VOUCHED_REST_S if program.mode == "R" else VOUCHED_DRIVEN_S
         return now_s - self._asked_s <= patience_s
+
+
+def _lost(status: Status) -> OutputLost:
+    by = " by its watchdog, a safety limit or a hand" if status.stat == SUSPENDED else ""
+    return OutputLost(f"the output went off: the channel is {status.name}{by}")
 
 
 def _from_to(off: Changed, on: Changed) -> Changed:

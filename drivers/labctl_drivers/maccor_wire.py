@@ -29,6 +29,7 @@ TAKES_S = 3.0
 """How long a change of state or a busy tester is waited for, host seconds."""
 LATE_REPLIES = 8
 PROBE_NUMBER = 2**31 - 1
+PROBE = macnet.request(PROBE_NUMBER, macnet.GENERAL_INFO)
 
 
 class MacnetChannel:
@@ -50,8 +51,7 @@ class MacnetChannel:
 
         Raises WrongInstrument and the link's errors.
         """
-        line = macnet.request(PROBE_NUMBER, macnet.GENERAL_INFO)
-        self.link.probe = Probe(line, lambda frame: _general(frame) is not None)
+        self.link.probe = Probe(PROBE, lambda frame: _general(frame) is not None)
         await self.link.open(self)
         general, _ = await self._ask(macnet.GENERAL_INFO)
         system, _ = await self._ask(macnet.SYSTEM_INFO)
@@ -63,7 +63,7 @@ class MacnetChannel:
             raise WrongInstrument(f"{name!r} is of system type {kind}, which has no direct mode")
         if self._channel >= channels:
             raise WrongInstrument(f"{name!r} has {channels} channels: no {self._channel + 1}")
-        self.link.probe = Probe(line, lambda frame: _general(frame) == (name, channels))
+        self.link.probe = Probe(PROBE, lambda frame: _general(frame) == (name, channels))
         version = ".".join(
             str(strict_json.whole(system, f"MacTest32EXEversion{part}"))
             for part in ("Major", "Minor", "Build")
@@ -229,6 +229,14 @@ class MacnetChannel:
                 self.link.distrust()
                 raise
         raise BadReply(f"{LATE_REPLIES} replies, and none to {line[:120]!r}")
+
+
+def hello(frame: bytes) -> Identity:
+    """Who answers to the probe; for `labctl scan`. Raises BadReply for any other reply."""
+    found = _general(frame)
+    if found is None:
+        raise BadReply(f"no MacNet: {frame[:80]!r}")
+    return Identity("Maccor", "MacNet", found[0], "")
 
 
 def _general(frame: bytes) -> tuple[str, int] | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from labctl.bench.check_makers import check_makers
 from labctl.bench.model import Auxiliary, Bench, Instrument, Mqtt, Terminals
 from labctl.bench.parse_auxiliaries import check_holds_cell, parse_auxiliaries, read_temperature
 from labctl.bench.parse_instrument import parse_cell, parse_instrument
@@ -53,6 +54,8 @@ def parse_bench(text: str, file: str, problems: Problems | None = None) -> Bench
         folder=folder,
         auxiliaries=auxiliaries,
     )
+    problems.raise_if_any()
+    check_makers(bench, top, problems)
     problems.raise_if_any()
     return bench
 

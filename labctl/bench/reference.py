@@ -153,7 +153,12 @@ FAULTS: Keys = {
 }
 CELL: Keys = {name: SIMULATE[name] for name in CELL_KEYS}
 INSTRUMENT: Keys = {
-    "driver": Key(TEXT, "The driver's name; `labctl drivers` lists them.", required=True),
+    "driver": Key(
+        TEXT,
+        "The driver's name; `labctl drivers` lists them, `labctl drivers NAME` its settings, "
+        "which stand beside it.",
+        required=True,
+    ),
     "serial": Key(ID, "The serial number; another instrument at the address is refused."),
     "resource": Key(
         TEXT,

@@ -97,11 +97,8 @@ async def identify_all(found: Sequence[Address], ask: bool = True) -> list[Found
 
 
 async def _identify(address: Address) -> Found:
-    questions = [IDN]
-    if address.resource.upper().startswith("ASRL"):
-        questions += hellos()
     why = "does not answer"
-    for hello in questions:
+    for hello in questions(address.resource):
         if hello is not IDN:
             # an instrument that did not understand may be deaf for a moment
             await asyncio.sleep(PAUSE_S)
@@ -109,9 +106,18 @@ async def _identify(address: Address) -> Found:
             identity = await _asked(address.resource, hello)
         except (LinkError, ValueError) as error:
             why = str(error)
+            if isinstance(error, LinkLost):
+                break
             continue
         return Found(address, identity, drivers_for(identity))
     return Found(address, why=why)
+
+
+def questions(resource: str) -> list[Hello]:
+    """What is asked at a resource until somebody has said who is there."""
+    if resource.upper().startswith("ASRL"):
+        return [IDN, *(hello for hello in hellos() if hello.serial)]
+    return [IDN, *hellos()] if resource.upper().endswith("::SOCKET") else [IDN]
 
 
 async def _asked(resource: str, hello: Hello) -> Identity:

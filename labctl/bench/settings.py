@@ -43,11 +43,17 @@ def driver_settings(name: str) -> Mapping[str, Setting]:
 
 
 @cache
+def load_simulator(name: str) -> Any:  # noqa: ANN401 - whatever a plug-in offers
+    """The simulator of a driver's instrument. Raises ImportError as `load_driver`."""
+    for found in entry_points(group="labctl.simulators", name=name):
+        return found.load()
+    raise ImportError(f"there is no simulator for the driver {name!r}")
+
+
+@cache
 def simulator_settings(name: str) -> Mapping[str, Setting]:
     """The settings of the simulator of a driver's instrument. Raises ImportError."""
-    for found in entry_points(group="labctl.simulators", name=name):
-        return settings_of(found.load())
-    raise ImportError(f"there is no simulator for the driver {name!r}")
+    return settings_of(load_simulator(name))
 
 
 @cache
@@ -70,6 +76,14 @@ def settings_of(maker: Callable[..., Any]) -> dict[str, Setting]:
         elif hint in KINDS:
             found[name] = KINDS[hint]
     return found
+
+
+def defaults_of(maker: Callable[..., Any]) -> dict[str, Value]:
+    """What settings are where a bench does not say it; without those that are then nothing."""
+    made_by = getattr(maker, "__init__", maker) if inspect.isclass(maker) else maker
+    parameters = inspect.signature(made_by).parameters
+    found = {name: parameters[name].default for name in settings_of(maker)}
+    return {name: value for name, value in found.items() if isinstance(value, Value)}
 
 
 def _given(hint: object) -> object:

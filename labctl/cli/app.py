@@ -56,6 +56,13 @@ COMMANDS = {
     "broker": ("labctl.cli.broker:broker", "Run an embedded MQTT broker for a first try."),
 }
 
+USAGES = {
+    "drivers": "Usage: labctl drivers [OPTIONS] [NAME]",
+    "replay": "Usage: labctl replay [OPTIONS] RUN [PROTOCOL]",
+    "scan": "Usage: labctl scan [OPTIONS] [RESOURCE...]",
+}
+"""Where arguments may be left out: cyclopts calls them all ARGS."""
+
 
 def make_app(called: str) -> cyclopts.App:
     """The app with its commands, none of them imported yet.
@@ -76,18 +83,22 @@ def make_app(called: str) -> cyclopts.App:
     )
     for name, (where, summary) in COMMANDS.items():
         if name == called:
-            app.command(where, name=name, help=_flowing(where))
+            app.command(where, name=name, help=_flowing(where), **_usage(name))
         else:
             app.command(where, name=name, help=summary)
     return app
 
 
-def _flowing(where: str) -> str | None:
-    """The command's own help, whose paragraphs fill whatever width there is; None for an app."""
+def _usage(name: str) -> dict[str, str]:
+    return {"usage": USAGES[name]} if name in USAGES else {}
+
+
+def _flowing(where: str) -> str:
+    """The command's own help, whose paragraphs fill whatever width there is."""
     module, _, name = where.partition(":")
     function = getattr(importlib.import_module(module), name)
-    if not inspect.isfunction(function):
-        return None
+    if isinstance(function, cyclopts.App):
+        function = function.default_command
     paragraphs = [each.split("\n") for each in (inspect.getdoc(function) or "").split("\n\n")]
     return "\n\n".join(
         ("\n" if any(line.startswith((" ", "- ")) for line in lines) else " ").join(lines)
@@ -144,6 +155,12 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
 
 
 def _in_one_line(error: cyclopts.CycloptsError) -> str:
+    if isinstance(error, cyclopts.CoercionError) and error.argument and error.token:
+        choices = error.argument.get_choices()
+        if choices:
+            # cyclopts names the types of a choice from two lists, not what may be chosen
+            said = f"{error.argument.name} {error.token.value}"
+            return f"labctl: {said}: there are {', '.join(choices)}"
     return f"labctl: {' '.join(str(error).split())}"
 
 

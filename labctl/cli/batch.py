@@ -11,7 +11,7 @@ from labctl.bench import load_bench
 from labctl.bench.batch import BatchRun, load_batch
 from labctl.cli.batch_progress import shown_batch
 from labctl.cli.exits import BAD_INPUT
-from labctl.cli.inputs import find_cell
+from labctl.cli.inputs import check_roles, find_cell
 from labctl.cli.options import JsonOption, MqttOption, SpeedOption, read_speed
 from labctl.cli.output import print_json, print_lines
 from labctl.cli.requests import make_request
@@ -67,9 +67,11 @@ def batch(
     bench = load_bench(planned.bench)
 
     def make(run: BatchRun) -> RunRequest:
+        cell = find_cell(run.cell, file.parent)
+        check_roles(cell, run.channels)
         return make_request(
             run.protocol,
-            (bench, find_cell(run.cell, file.parent), run.channels),
+            (bench, cell, run.channels),
             parameters=run.parameters,
             data=data or planned.data,
             mqtt_url=mqtt,
@@ -87,6 +89,7 @@ def batch(
         documents = [_document(*each) for each in zip(planned.runs, results, strict=True)]
         print_json({"bench": bench.name, "runs": documents})
     else:
+        print_lines(_notes(names, results))
         print_lines(_lines(names, results))
     return _worst_of(names, results)
 
@@ -105,6 +108,16 @@ def _document(run: BatchRun, result: RunResult | BaseException) -> dict[str, obj
     if isinstance(result, BaseException):
         return {**where, "run": None, "error": _how_it_ended(result)}
     return {**where, **result_json(result)}
+
+
+def _notes(names: "Sequence[str]", results: "Sequence[RunResult | BaseException]") -> list[str]:
+    width = max(map(len, names))
+    return [
+        f"{name:<{width}}  {note}"
+        for name, result in zip(names, results, strict=True)
+        if isinstance(result, RunResult)
+        for note in result.notes
+    ]
 
 
 def _lines(names: "Sequence[str]", results: "Sequence[RunResult | BaseException]") -> list[str]:

@@ -45,7 +45,7 @@ def check(
 
         labctl check my-protocol.yaml --cell my-cell.yaml
         labctl check na-cu-reservoir-ce --cell na-cu-half -p j="1 mA/cm2"
-        labctl check my-protocol.yaml --cell my-cell.yaml --bench bench.yaml --channel A1
+        labctl check my.yaml --cell my-cell.yaml --bench bench.yaml --channel A1
     """
     from labctl.bench.auxiliaries import auxiliaries_of
     from labctl_protocols import checker

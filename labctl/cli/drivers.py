@@ -1,12 +1,20 @@
 """`labctl drivers`: what can be connected, and whether anybody has tried it on hardware."""
 
-from collections.abc import Mapping
+import inspect
+import math
+from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from labctl.bench.settings import Setting, driver_settings, simulator_settings
+from labctl.bench.settings import (
+    Value,
+    defaults_of,
+    load_driver,
+    load_simulator,
+    settings_of,
+)
 from labctl.cli.exits import Refused
 from labctl.cli.options import JsonOption
 from labctl.cli.output import print_json, print_lines
@@ -27,8 +35,9 @@ def drivers(
     """List instrument drivers with their maturity, and the simulated cell models.
 
     `simulated`: nobody has reported a run on hardware. `bench`: somebody has. With a NAME, the
-    settings of that driver, which stand beside `driver` in a bench file, and the options of its
-    simulator, which stand in `simulate: {instrument: {…}}`.
+    settings of that driver, which stand beside `driver` in a bench file, what they mean, what the
+    instrument does when the PC dies, and the options of its simulator, which stand in
+    `simulate: {instrument: {…}}`.
 
     For example:
 
@@ -46,14 +55,16 @@ def drivers(
     rows = [
         [
             text(row, "driver"),
-            text(row, "kind"),
-            text(row, "maturity"),
+            text(row, "kind") or "–",
+            text(row, "maturity") if row["kind"] else "broken",
             ", ".join(str(model) for model in _models(row)),
             "yes" if row["simulator"] else "no",
         ]
         for row in found
     ]
     print_lines(in_columns(["driver", "kind", "maturity", "models", "simulator"], rows))
+    broken = [f"{row['driver']} {row['maturity']}" for row in found if not row["kind"]]
+    print_lines(["", *broken] if broken else [])
     print_lines(["", "cell models: " + ", ".join(cells)])
     return 0
 
@@ -64,27 +75,45 @@ def _one(name: str, json: bool) -> int:
         raise Refused(f"there is no driver {name!r}; there are {', '.join(known)}")
     row = driver_row(name)
     try:
-        settings = driver_settings(name)
-        options = simulator_settings(name) if row["simulator"] else {}
+        driver = load_driver(name)
+        simulator = load_simulator(name) if row["simulator"] else None
     except ImportError as error:
         raise Refused(f"{name}: {error}") from error
     if json:
-        print_json({**row, "settings": settings, "simulator_options": options})
+        options = {} if simulator is None else settings_of(simulator)
+        print_json({**row, "settings": settings_of(driver), "simulator_options": options})
         return 0
     lines = [f"{name} ({text(row, 'maturity')}): {', '.join(map(str, _models(row)))}"]
-    lines += ["", "settings, beside `driver`:", *_described(settings)]
-    lines += ["", "its simulator, in `simulate: {instrument: {…}}`:", *_described(options)]
+    lines += ["", "settings, beside `driver` (what they are otherwise):", *_described(driver)]
+    lines += ["", *_about(driver)]
+    if simulator is not None:
+        head = "its simulator, in `simulate: {instrument: {…}}` (what they are otherwise):"
+        lines += ["", head, *_described(simulator), "", *_about(simulator)]
     print_lines(lines)
     return 0
 
 
-def _described(settings: Mapping[str, Setting]) -> list[str]:
+def _described(maker: Callable[..., Any]) -> list[str]:
+    settings, defaults = settings_of(maker), defaults_of(maker)
     width = max(map(len, settings), default=0)
-    lines = [
-        f"  {name:<{width}}  {' | '.join(takes) if isinstance(takes, tuple) else TAKES[takes]}"
-        for name, takes in settings.items()
-    ]
+    lines = []
+    for name, takes in settings.items():
+        kind = " | ".join(takes) if isinstance(takes, tuple) else TAKES[takes]
+        lines.append(f"  {name:<{width}}  {kind}{_otherwise(defaults.get(name))}")
     return lines or ["  none"]
+
+
+def _otherwise(default: Value | None) -> str:
+    if default in (None, "", math.inf):
+        return ""
+    if isinstance(default, bool):
+        return f" ({str(default).lower()})"
+    return f" ({default:g})" if isinstance(default, float) else f" ({default})"
+
+
+def _about(maker: Callable[..., Any]) -> list[str]:
+    """What its module says of the instrument: its settings, and what happens when the PC dies."""
+    return (inspect.getdoc(inspect.getmodule(maker)) or "").splitlines()
 
 
 def driver_row(name: str) -> dict[str, object]:

@@ -42,7 +42,8 @@ def _lines(error: BaseException) -> list[str]:
     if isinstance(error, ProtocolError):
         return [str(problem) for problem in error.problems]
     if isinstance(error, InstrumentError):
-        return [f"labctl: {type(error).__name__}: {error}"]
+        where = "".join(f"{note}: " for note in dict.fromkeys(getattr(error, "__notes__", ())))
+        return [f"labctl: {where}{type(error).__name__}: {error}"]
     return [f"labctl: {error}"]
 
 

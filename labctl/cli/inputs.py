@@ -1,12 +1,13 @@
 """What commands are pointed at: cells, protocols and benches, as files or names."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from labctl.bench import Bench, Simulate, default_bench, default_channels, load_bench
+from labctl.bench import Bench, BenchError, Simulate, default_bench, default_channels, load_bench
 from labctl.cli.exits import Refused
 from labctl_protocols.plan import MAIN
 
@@ -44,13 +45,24 @@ def place_on_cell(
     Without a bench file, the simulated one that has an instrument at each of the cell's terminals.
     Raises Refused, BenchError, ProtocolError.
     """
-    if bench is not None:
-        described = load_bench(bench)
-        return described, find_cell(cell, described.folder), _chosen_channels(described, given)
-    record = find_cell(cell)
+    described = None if bench is None else load_bench(bench)
+    record = find_cell(cell, None if described is None else described.folder)
+    check_roles(record, given)
+    if described is not None:
+        return described, record, _chosen_channels(described, given)
     roles = (MAIN, *(role for role in record.terminals if role != MAIN))
     described = default_bench(roles=roles)
     return described, record, _chosen_channels(described, given or default_channels(roles))
+
+
+def check_roles(cell: "CellRecord", roles: Iterable[str]) -> None:
+    """Raises BenchError for a role that none of the cell's terminals has."""
+    known = list(dict.fromkeys((MAIN, *cell.terminals)))
+    for role in roles:
+        if role not in known:
+            raise BenchError(
+                f"the cell {cell.id} has no terminal {role!r}; it has {', '.join(known)}"
+            )
 
 
 def place_without_cell(bench: Path | None, given: dict[str, str]) -> tuple[Bench, dict[str, str]]:

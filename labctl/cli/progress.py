@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 WIDTH = 100
+KEPT_WIDTH = 200
+"""Lines that are kept lack nothing: a log has no edge."""
 LONGEST_STEP = 16
 SIGN_OF_LIFE_S = 600.0
 """Where lines are kept, one comes at least so often (host time)."""
@@ -103,7 +105,7 @@ class PlainProgress:
         is_late = self._clock() - self._last_s >= SIGN_OF_LIFE_S
         if is_new or is_late or snapshot.outcome is not None:
             self._last = now
-            self._write(as_line(snapshot))
+            self._write(as_line(snapshot, KEPT_WIDTH))
 
     def _write(self, line: str) -> None:
         self._last_s = self._clock()

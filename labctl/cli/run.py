@@ -81,7 +81,7 @@ def run(
     For example:
 
         labctl run na-cu-reservoir-ce --cell na-cu-half
-        labctl run na-cu-reservoir-ce --cell na-cu-half -p portions=3 -m ce=0.9 --json
+        labctl run na-cu-reservoir-ce --cell na-cu-half -p portions=3 -m ce=0.9
         labctl run my.yaml --cell my-cell.yaml --bench bench.yaml --channel A1
     """
     from labctl.run.conduct import conduct

@@ -6,7 +6,7 @@ from labctl.cli.options import DEFAULT_DATA, DataOption, JsonOption, RunName
 from labctl.cli.output import print_json, print_lines
 from labctl.journal import Reader, find_run
 from labctl.show.columns import in_columns
-from labctl.show.run import flat, run_rows, summary
+from labctl.show.run import doctor_words, flat, instrument_words, run_rows, summary
 from labctl.show.values import Data, figure, is_interrupted, number, part, parts, strings, text
 from labctl.show.why import why_document, why_lines
 from labctl.show.words import clock_text, duration_text
@@ -86,7 +86,8 @@ def _summary_lines(told: Data) -> list[str]:
         f"protocol   {text(protocol, 'name')}  {text(protocol, 'title')}".rstrip(),
         f"cell       {text(cell, 'id')}  {text(cell, 'kind')} {text(cell, 'metal')}".rstrip(),
         f"channel    {text(told, 'bench')}/{text(told, 'channel')}",
-        f"instrument {' '.join(str(value) for value in instrument.values() if value)}",
+        f"instrument {instrument_words(instrument)}",
+        *([f"doctor     {doctor_words(instrument)}"] if doctor_words(instrument) else []),
         f"limits     {flat(part(told, 'limits'))}",
         f"outcome    {text(told, 'outcome')}: {text(told, 'reason')}",
         f"elapsed    {'–' if elapsed is None else duration_text(elapsed)}",

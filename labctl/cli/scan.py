@@ -23,9 +23,10 @@ def scan(
 ) -> int:
     """List VISA resources and serial ports, and who answers there.
 
-    Only questions are sent that change no setting (`*IDN?`, and on serial ports what instruments
-    without it answer to); an instrument in the middle of a test by another program should not
-    even hear these: --list-only sends nothing. Raw sockets cannot be found and have to be named.
+    Only questions are sent that change no setting (`*IDN?`, and on serial ports and raw sockets
+    what instruments without it answer to); an instrument in the middle of a test by another
+    program should not even hear these: --list-only sends nothing. Raw sockets cannot be found and
+    have to be named.
 
     For example:
 

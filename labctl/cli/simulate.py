@@ -1,6 +1,7 @@
 """`labctl simulate`: the simulated twins of a bench, served until stopped."""
 
 import asyncio
+import errno
 import sys
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -47,7 +48,7 @@ def simulate(
     an instrument holds the third electrode of the cell of `smu`; each channel that the bench names
     holds a cell of its own. Scanners see the cells whose channels name them, and a chamber is
     around all of them. Ctrl-C or SIGTERM ends it. With --speed 60x, runs on it take --speed 60x
-    too: their clock has to go as fast as the cells'.
+    too: their clock has to go as fast as the cells'; `labctl doctor` looks at real speed only.
 
     For example:
 
@@ -150,12 +151,18 @@ async def _open(
             raise Refused(f"{name} has one port: leave `bin_port` out")
         if block.serve == "pty":
             return line | {"resource": await _open_pty(served, twin, speed)}
-        serve = _serve_hislip if block.serve == "hislip" else serve_tcp
-        server = serve(twin, HOST, port, speed)
+        if block.serve == "hislip":
+            server = _serve_hislip(name, twin, port, speed)
+        else:
+            server = serve_tcp(twin, HOST, port, speed)
         return line | {"resource": await served.enter_async_context(server)}
     except OSError as error:
         reason = error.strerror or error
-        raise Refused(f"cannot serve {name} on port {port}: {reason}") from error
+        taken = error.errno == errno.EADDRINUSE
+        hint = (
+            " (write another `port` in its `simulate`, or end what has this one)" if taken else ""
+        )
+        raise Refused(f"cannot serve {name} on port {port}: {reason}{hint}") from error
 
 
 async def _open_pty(served: AsyncExitStack, twin: "Firmware", speed: float) -> str:
@@ -167,11 +174,11 @@ async def _open_pty(served: AsyncExitStack, twin: "Firmware", speed: float) -> s
 
 
 def _serve_hislip(
-    twin: "Firmware", host: str, port: int, speed: float
+    name: str, twin: "Firmware", port: int, speed: float
 ) -> AbstractAsyncContextManager[str]:
     from labctl_simulators.ports import is_message_based
     from labctl_simulators.servers.hislip import serve_hislip
 
     if not is_message_based(twin):
-        raise Refused("this instrument has no message-based interface: write `serve: tcp`")
-    return serve_hislip(twin, host, port, speed)
+        raise Refused(f"{name} has no message-based interface: write `serve: tcp`")
+    return serve_hislip(twin, HOST, port, speed)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from labctl.report.colours import cycle_bar, cycle_colours, cycle_scale
 from labctl.report.decimate import spread
@@ -47,8 +47,9 @@ def impedance(record: Record) -> Picture | Missing:
             phase.semilogx(each.frequency_Hz, degrees, ".-", color=colour, lw=0.9, ms=3)
         plane.set_aspect("equal", adjustable="datalim")
         for axis in (magnitude.xaxis, magnitude.yaxis, phase.xaxis):
-            # powers of ten need mathematical text, which labels of users must never become
-            axis.set_major_formatter("{x:g}")
+            # powers of ten need mathematical text, which labels of users must never become;
+            # written out, seven decades of them run into each other
+            axis.set_major_formatter(EngFormatter(sep=""))
             axis.set_minor_formatter(NullFormatter())
         plane.set_xlabel(f"Re Z ({unit})")
         plane.set_ylabel(f"−Im Z ({unit})")

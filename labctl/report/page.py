@@ -11,7 +11,14 @@ from labctl.report.canvas import MARK_LINE
 from labctl.report.html import element, escaped
 from labctl.report.picture import Missing, Picture
 from labctl.report.record import Record
-from labctl.show.run import LIVE, flat, iso_time
+from labctl.show.run import (
+    LIVE,
+    doctor_words,
+    flat,
+    instrument_words,
+    iso_time,
+    lasted_s,
+)
 from labctl.show.values import number, part, parts, text
 from labctl.show.words import duration_text
 
@@ -83,16 +90,15 @@ def _fact_pairs(record: Record) -> Iterator[tuple[str, str]]:
     manifest, cell = record.manifest, part(record.manifest, "cell")
     yield "run", record.run
     yield "started", iso_time(number(manifest, "start_unix")) or ""
-    yield "lasted", duration_text(float(record.t_s[-1])) if record.t_s.size else ""
+    lasted = lasted_s(float(record.t_s[-1]) if record.t_s.size else None, record.events)
+    yield "lasted", "" if lasted is None else duration_text(lasted)
     yield "cell", " ".join(filter(None, (text(cell, "id"), record.kind, text(cell, "metal"))))
     yield "area", "" if record.area_cm2 is None else f"{record.area_cm2:g} cm²"
     yield "nominal capacity", _charge(number(cell, "nominal_Ah"))
     yield "inventory at start", _charge(number(cell, "inventory_Ah"))
     yield "channel", f"{text(manifest, 'bench')}/{text(manifest, 'channel')}"
-    yield (
-        "instrument",
-        " ".join(str(each) for each in part(manifest, "instrument").values() if each),
-    )
+    yield "instrument", instrument_words(part(manifest, "instrument"))
+    yield "doctor", doctor_words(part(manifest, "instrument"))
     yield "limits", flat(part(manifest, "limits"))
     yield "parameters", flat(part(part(manifest, "protocol"), "parameters"))
     yield "program", flat(part(manifest, "program"))

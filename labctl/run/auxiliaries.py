@@ -7,6 +7,7 @@ from pathlib import Path
 from labctl.bench import Bench
 from labctl.bench.auxiliaries import make_auxiliary
 from labctl.run.capturing import session_beside
+from labctl.run.outcomes import told_where
 from labctl.run.poller import Poller
 from labctl_drivers.vocabulary import Identity
 from labctl_simulators.ports import Firmware
@@ -38,8 +39,10 @@ class Beside:
         """
         found: dict[str, tuple[Poller, Identity]] = {}
         for name in names:
-            poller = self._poller(self._bench.auxiliaries[name].instrument)
-            found[name] = poller, await poller.open()
+            instrument = self._bench.auxiliaries[name].instrument
+            poller = self._poller(instrument)
+            with told_where(f"{instrument} at {self._bench.instruments[instrument].resource}"):
+                found[name] = poller, await poller.open()
         return found
 
     def _poller(self, instrument: str) -> Poller:

@@ -28,7 +28,7 @@ from labctl.run.journalling import journal_writer
 from labctl.run.loop import RunLoop
 from labctl.run.manifest import manifest_of
 from labctl.run.model import ModelWatch
-from labctl.run.outcomes import Ended, outcome_of
+from labctl.run.outcomes import Ended, outcome_of, told_where
 from labctl.run.poller import Poller
 from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
 from labctl.run.safe import safe_within_s
@@ -235,7 +235,9 @@ async def _open(
     opened: dict[str, Opened] = {}
     simulated = twin is not None
     for role, channel in channels.items():
-        opened[role] = found = await channel.open()
+        instrument = request.bench.instrument_of(request.channels[role])
+        with told_where(f"{instrument.name} at {instrument.resource}"):
+            opened[role] = found = await channel.open()
         who = f"{found.identity.model} {found.identity.serial}"
         if found.output_was_on:
             raise CannotStart(f"the output of {who} is on already: switch it off by hand, then run")

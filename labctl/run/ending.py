@@ -47,13 +47,14 @@ def finish(
 
     Never raises: the run is over, and what became of it is told whatever else fails now.
     """
-    exit_code = exit_code_of(ended)
+    exit_code, reason = exit_code_of(ended), ended.reason
     notes = [] if progress is None else progress.finish()
     try:
         journal.close(ended.outcome, ended.reason)
     except StorageFault as error:
         exit_code = STORAGE_FAULT
-        notes.append(str(error))
+        if str(error) not in reason:
+            reason = f"{reason}; {error}"
     if follower is not None:
         notes.append(str(follower.finish()))
     notes += _export(journal.folder)
@@ -62,7 +63,7 @@ def finish(
         run=run_id,
         folder=journal.folder,
         outcome=ended.outcome,
-        reason=ended.reason,
+        reason=reason,
         cycles=figures["cycles"],
         groups=figures["groups"],
         model=model,

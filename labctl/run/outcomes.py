@@ -1,6 +1,8 @@
 """How runs end: what an error makes of a run, and what is told when the engine cannot tell it."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from labctl_drivers.errors import InstrumentError
@@ -25,6 +27,16 @@ def outcome_of(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, StorageFault | InstrumentError):
         return "fault", f"{type(error).__name__}: {error}"
     return "error", f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def told_where(where: str) -> Iterator[None]:
+    """Let an instrument's error say where it came from."""
+    try:
+        yield
+    except InstrumentError as error:
+        error.add_note(where)
+        raise
 
 
 def stopping(outcome: Outcome, reason: str, error: BaseException | None) -> Stopping:

@@ -1,10 +1,10 @@
 """One run's summary, and the list of runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labctl.journal import Reader, list_runs
+from labctl.journal import Reader, RecordedEvent, list_runs
 from labctl.journal.errors import JournalError
 from labctl.journal.reader import is_live
 from labctl.show.figures import figures_of
@@ -87,7 +87,7 @@ def summary(folder: Path) -> dict[str, object]:
         "limits": manifest.get("limits"),
         "outcome": outcome,
         "reason": reason,
-        "elapsed_s": None if last is None else last.t_s,
+        "elapsed_s": lasted_s(None if last is None else last.t_s, events),
         "readings": readings,
         "steps": sum(event.kind == "step_ended" for event in events),
         "faults": [
@@ -106,6 +106,13 @@ def summary(folder: Path) -> dict[str, object]:
     }
 
 
+def lasted_s(last_reading_s: float | None, events: Sequence[RecordedEvent]) -> float | None:
+    """Until the last that is known of a run: a spectrum at its end has no readings."""
+    if last_reading_s is None:
+        return None
+    return max([last_reading_s, *(event.t_s for event in events)])
+
+
 REVISION_KEYS = ("by", "changes", "sha256", "parameters")
 PROTOCOL_KEYS = ("name", "title", "sha256", "parameters")
 CELL_KEYS = ("id", "kind", "metal", "area_cm2", "nominal_Ah", "inventory_Ah")
@@ -116,6 +123,20 @@ def iso_time(unix_s: float | None) -> str | None:
     if unix_s is None:
         return None
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instrument_words(instrument: Mapping[str, object]) -> str:
+    """Who measured, in one line: what the instrument said of itself, driver and address."""
+    return " ".join(each for each in instrument.values() if isinstance(each, str) and each)
+
+
+def doctor_words(instrument: Mapping[str, object]) -> str:
+    """What `labctl doctor --dummy` last found at these terminals; empty where it never was."""
+    found = part(instrument, "doctor")
+    if not found:
+        return ""
+    word = "good" if found.get("good") is True else "BAD"
+    return f"{word} on {number(found, 'dummy_ohm') or 0:g} ohm, {text(found, 'when')}"
 
 
 def flat(data: Mapping[str, object]) -> str:

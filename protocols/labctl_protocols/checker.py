@@ -7,7 +7,15 @@ from labctl_drivers.vocabulary import Ratings
 from labctl_protocols import fields
 from labctl_protocols.beside import read_detectors
 from labctl_protocols.cell_record import KINDS, METALS, CellRecord
-from labctl_protocols.context import BAD, NO_AUXILIARIES, Auxiliaries, Context, Named, Scope
+from labctl_protocols.context import (
+    BAD,
+    MEASURED_BY,
+    NO_AUXILIARIES,
+    Auxiliaries,
+    Context,
+    Named,
+    Scope,
+)
 from labctl_protocols.control import bind_steps
 from labctl_protocols.detectors import DETECTORS
 from labctl_protocols.drive import PLATE_SIGN
@@ -234,6 +242,7 @@ def _limits(
                 "not-measured",
                 Where(cell.file or cell.id, 1, 1),
                 "the cell's limit on the temperature, which nobody measures",
+                MEASURED_BY,
             )
         limits = narrowed(limits, cell.limits)
     entry = root.get("limits")

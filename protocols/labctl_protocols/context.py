@@ -17,6 +17,7 @@ Loop = tuple[str, float, float]
 """A loop name as the plan knows it, and the least and greatest value it takes."""
 MAX_STEPS = 10_000
 NO_LIMITS = Limits()
+MEASURED_BY = "in the bench, `temperature` beside the channel names the auxiliary that does"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Terms of single words: quantities, live names, parameters, `last(label).figure`, `dV/dt`."""
 
 from labctl_protocols.cell_record import in_si
-from labctl_protocols.context import BAD, Term, unknown
+from labctl_protocols.context import BAD, MEASURED_BY, Term, unknown
 from labctl_protocols.expressions import Tree
 from labctl_protocols.fields import meant
 from labctl_protocols.maker import Make, Maker
@@ -99,7 +99,8 @@ def _name_hint(maker: Maker, name: str) -> str:
 def _live(maker: Maker, tree: Tree, name: str, kind: Dimensions) -> Term:
     ctx, cell = maker.ctx, maker.ctx.cell
     if name == "temperature" and "temperature" not in ctx.measures:
-        return maker.refuse("not-measured", tree, "nobody measures the temperature")
+        message = "nobody measures the temperature"
+        return maker.refuse("not-measured", tree, message, MEASURED_BY)
     if name in LEDGER and ctx.kind in ("symmetric", "cathode-half"):
         return maker.refuse(
             "no-ledger", tree, f"a {ctx.kind} cell has no metal ledger, so no `{name}`"

@@ -1,7 +1,7 @@
 """What stands beside steps: limits, recording rules, start window, and values of a known kind."""
 
 from labctl_protocols import fields
-from labctl_protocols.context import Compiled, Context, Scope, Term
+from labctl_protocols.context import MEASURED_BY, Compiled, Context, Scope, Term
 from labctl_protocols.expressions import Parsed, Tree, parse, parse_short
 from labctl_protocols.plan import Limits, Record, Where
 from labctl_protocols.quantities import (
@@ -101,6 +101,7 @@ def read_limits(node: YamlNode, scope: Scope, ctx: Context, owner: str) -> Limit
                     "not-measured",
                     entry.key.where,
                     "a limit on the temperature, which nobody measures",
+                    MEASURED_BY,
                 )
     return Limits(low_V, high_V, current_A, high_K, low_K)
 

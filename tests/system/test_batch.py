@@ -1,6 +1,7 @@
 """`labctl batch`: many cells of one bench at once; one that fails leaves the others alone (S8)."""
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -121,6 +122,12 @@ def test_every_protocol_is_checked_before_anything_is_driven(folder: Path) -> No
         ),
         ("cell: na-cu-half", "sell: na-cu-half", "3:19", "unknown key `sell`"),
         ("channel: A2", "channel: {supply: A2}", "4:15", "no channel has the role `main`"),
+        (
+            "channel: A2",
+            "channel: {main: A2, suply: A3}",
+            "batch.yaml:4:15",
+            "the cell na-cu-half has no terminal 'suply'; it has main",
+        ),
         ("bench: bench.yaml", "bench: none.yaml", "none.yaml:1:1", "No such file"),
     ],
 )
@@ -162,6 +169,7 @@ channels:"""
     )
     done = labctl("batch", "batch.yaml", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^A1  data labctl__SIMULATED\S*\.bdf\.csv$", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")

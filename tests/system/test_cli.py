@@ -90,7 +90,7 @@ def test_a_link_that_is_not_there_ends_with_4(tmp_path: Path) -> None:
     (tmp_path / "bench.yaml").write_text(BENCH, encoding="utf-8")
     arguments = (*SHORT, "--bench", "bench.yaml", "--channel", "A2")
     (line,) = refused(labctl(*arguments, cwd=tmp_path), 4)
-    assert "LinkLost" in line
+    assert line.startswith("labctl: far at TCPIP::127.0.0.1::1::SOCKET: LinkLost: cannot connect")
     assert not (tmp_path / "data").exists()
 
 
@@ -227,6 +227,15 @@ def test_drivers_says_that_nobody_tried_them_on_hardware() -> None:
     maturity = {row["driver"]: row["maturity"] for row in told["drivers"]}
     assert maturity["keithley-2450"] == "simulated"
     assert maturity["keithley-2400"] == "simulated"
+
+
+def test_a_drivers_settings_are_told_with_what_they_are_otherwise_and_mean() -> None:
+    lines = labctl("drivers", "maccor").stdout.splitlines()
+    assert "  watchdog_s                a number (10)" in lines
+    assert "  status_current            signed | magnitude (signed)" in lines
+    assert any(line.startswith("**When the PC dies** the tester") for line in lines)
+    of_simulator = lines[lines.index("  channels             a whole number (8)") :]
+    assert "  signed_current       true | false (true)" in of_simulator
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")

@@ -11,7 +11,9 @@ from scipy.optimize import least_squares
 
 from labctl.bench import default_bench
 from labctl.export import export_impedance_csv
+from labctl.journal import Reader
 from labctl.report.write import write_report
+from labctl.show.run import summary
 
 CELL = {"r0_ohm": 8.0, "r1_ohm": 40.0, "c1_F": 0.005}
 PROTOCOL = """\
@@ -73,5 +75,9 @@ def test_the_fitted_resistances_are_the_models(driver: str, amplitude: str, tmp_
         assert frequencies[0] == pytest.approx(1e4, rel=1e-3)
         assert frequencies[-1] == pytest.approx(0.05, rel=1e-3)
     if driver == "nexus":
+        # the run ends with a spectrum, 33 frequencies down to 50 mHz, which has no readings
+        with Reader(folder) as reader:
+            last_s = max(event.t_s for event in reader.events() if event.kind == "impedance")
+        assert summary(folder)["elapsed_s"] >= last_s
         written = write_report(folder)
         assert any(path.name.endswith("_impedance.svg") for path in written.pictures)

@@ -45,6 +45,7 @@ _REGULATING: Mapping[str, Regulation] = {
     "voltage": "voltage",
     "sweep": "voltage",
 }
+_MEASURED = {"ab": "voltage", "da": "voltage", "ba": "current"}
 _QUIET = (b"*", b"L", b"+", b"C", b"-", b"T", b"Y")
 """Markers that say nothing about the cell."""
 
@@ -263,6 +264,7 @@ def checked(found: tuple[Variable, ...], program: Program, may_clip: bool = Fals
     status = 0
     for place, variable in enumerate(found):
         if variable.status & OVERLOAD and not (may_clip and place == 1):
-            raise InvalidReading("the instrument is overloaded")
+            what = _MEASURED.get(variable.type, "impedance")
+            raise InvalidReading(f"overload: the {what} is beyond what the instrument measures")
         status |= variable.status
     return status

@@ -8,6 +8,7 @@ from labctl_drivers.link.transport import Inbox, Pace
 
 OPEN_TIMEOUT_S = 2.0
 MAX_UNSENT = 1 << 16
+ONE_AT_A_TIME = "is another program connected? Many instruments take one connection at a time"
 
 
 class _Receiver(asyncio.Protocol):
@@ -15,14 +16,17 @@ class _Receiver(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.inbox = Inbox()
+        self._heard = False
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived."""
+        self._heard = True
         self.inbox.push(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, by either side."""
-        self.inbox.lose(f"the connection has ended: {exc or 'closed by the other end'}")
+        why = f"the connection has ended: {exc or 'closed by the other end'}"
+        self.inbox.lose(why if self._heard else f"{why} ({ONE_AT_A_TIME})")
 
 
 class TcpTransport:

@@ -248,7 +248,10 @@ def _pairs(
     first: Terminals, more: Mapping[int, Terminals], channels: int, model: str
 ) -> list[Terminals]:
     if any(not 2 <= number <= channels for number in more):
-        raise ValueError(f"a {model} has {channels} channel(s); asked for {sorted({1, *more})}")
+        raise ValueError(
+            f"a {model} has {channels} channel(s), and none of number {max(more)}: "
+            "the option `model` is another one"
+        )
     return [first] + [
         more.get(number) or Terminals(Resistor(OPEN_OHM), first.now)
         for number in range(2, channels + 1)

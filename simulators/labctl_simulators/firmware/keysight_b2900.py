@@ -129,7 +129,10 @@ class KeysightB2900(DeviceB2900):
 def _pairs(first: Terminals, more: Mapping[int, Terminals], sheet: ModelB2900) -> list[Terminals]:
     channels, name = sheet.channels, sheet.ranges.name
     if any(not 2 <= number <= channels for number in more):
-        raise ValueError(f"a {name} has {channels} channel(s); asked for {sorted({1, *more})}")
+        raise ValueError(
+            f"a {name} has {channels} channel(s), and none of number {max(more)}: "
+            "the option `model` is another one"
+        )
     return [first] + [
         more.get(number) or Terminals(Resistor(OPEN_OHM), first.now)
         for number in range(2, channels + 1)

@@ -180,6 +180,9 @@ def _pairs(first: Terminals, more: Mapping[int, Terminals], channels: int) -> di
     if not 1 <= channels <= MOST_CHANNELS:
         raise ValueError(f"channels = {channels}: from 1 to {MOST_CHANNELS}")
     if any(not 2 <= number <= channels for number in more):
-        raise ValueError(f"a cycler of {channels} channel(s); asked for {sorted({1, *more})}")
+        raise ValueError(
+            f"a cycler of {channels} channel(s) has no channel {max(more)}: "
+            "the option `channels` is how many it has"
+        )
     opened = {n: Terminals(Resistor(OPEN_OHM), first.now) for n in range(2, channels + 1)}
     return {1: first, **opened, **more}

@@ -98,8 +98,9 @@ TABLE = [
     Row("same-terminals", "{instrument: two,", "{instrument: smu, channel: 1,", "18:3"),
     Row(
         "auxiliary-name",
-        "{instrument: oven}",
-        "{instrument: oven}\n  t-A1: {instrument: oven, channel: 2}",
+        "USB0::INSTR}\nauxiliaries:\n",
+        "USB0::INSTR}\n  kiln: {driver: espec, resource: sim}\nauxiliaries:\n"
+        "  t-A1: {instrument: kiln}\n",
         "16:3",
     ),
     Row("no-auxiliary", "{instrument: oven}", "{instrument: smu}", "15:25"),
@@ -121,7 +122,24 @@ TABLE = [
         "driver: espec, simulate: {model: na-half},",
         "13:36",
     ),
-    Row("choice", "driver: espec,", "driver: daq6510, sensor: X,", "13:35"),
+    Row(
+        "choice",
+        "espec, resource: ASRL/dev/ttyUSB0::INSTR}\nauxiliaries:\n  chamber: {instrument: oven}",
+        "daq6510, sensor: X, resource: sim}\nauxiliaries:\n  "
+        "chamber: {instrument: oven, channel: 101}",
+        "13:35",
+    ),
+    Row("refused", "smu, channel: 1", "smu, channel: 2", "17:34"),
+    Row(
+        "refused",
+        "smu, channel: 1}",
+        "smu, channel: 1}\n  A3: {instrument: two, channel: 2}",
+        "18:34",
+    ),
+    Row("refused", 'serial: "1"', "nplc: 400", "11:11"),
+    Row("refused", "{instrument: oven}", "{instrument: oven, channel: 2}", "15:40"),
+    Row("refused", "driver: espec,", "driver: espec, gap_s: 9,", "13:32"),
+    Row("refused", "driver: espec,", "driver: daq6510,", "15:12"),
     Row("number", "driver: espec,", "driver: espec, every_s: often,", "13:34"),
     Row("unknown-key", "seed: 1", "instrument: {modle: 2450}", "8:92"),
     Row("unknown-key", "seed: 1", "instrument: {seed: 2}", "8:92"),

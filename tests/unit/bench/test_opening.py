@@ -1,21 +1,14 @@
 """From a bench to a driver on a twin in memory."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers.twins import twin_of
 
-from labctl.bench import BenchError, default_bench, parse_bench
+from labctl.bench import BenchError, Terminals, default_bench
 from labctl.bench.opening import make_channel
 from labctl_drivers.link import Link
-
-BENCH = """\
-bench: b
-instruments:
-  smu: {driver: keithley-2400, resource: sim, serial: "1234567", nplc: 0.1}
-channels:
-  A1: {instrument: smu, channel: 2}
-"""
 
 
 async def test_a_driver_opens_its_twin_and_the_wire_is_written_down(tmp_path: Path) -> None:
@@ -35,7 +28,8 @@ async def test_a_driver_opens_its_twin_and_the_wire_is_written_down(tmp_path: Pa
 
 
 def test_what_the_driver_does_not_take_is_the_benchs_fault() -> None:
-    bench = parse_bench(BENCH, "bench.yaml")
+    bench = default_bench("keithley-2400")
+    bench = replace(bench, channels={"A1": Terminals("A1", "smu", channel=2)})
     twin = twin_of(bench.instrument_of("A1"), None, model="open")
     with pytest.raises(BenchError, match=r"instrument smu: .*channel 1 only, not 2"):
         make_channel(bench, "A1", twin=twin)

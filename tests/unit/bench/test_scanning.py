@@ -10,10 +10,14 @@ from helpers.cli import labctl
 
 from labctl.bench import scanning
 from labctl.bench.scanning import Address
+from labctl_drivers import maccor
+from labctl_drivers.emstat import driver as emstat
+from labctl_drivers.hello import IDN
 from labctl_simulators.cells import open_circuit
 from labctl_simulators.firmware.emstat import EmStat4
 from labctl_simulators.firmware.keithley_2400 import Keithley2400
 from labctl_simulators.firmware.keithley_2450 import Keithley2450
+from labctl_simulators.firmware.maccor import Maccor
 from labctl_simulators.ports import CellSize
 from labctl_simulators.servers.pty_port import serve_pty
 from labctl_simulators.servers.tcp import serve_tcp
@@ -71,6 +75,23 @@ async def test_an_instrument_without_idn_is_asked_what_its_driver_knows() -> Non
     assert found.identity.maker == "PalmSens"
     assert found.drivers == ("emstat4",)
     assert b"".join(firmware.lines).replace(b"*IDN?", b"").strip(b"t") == b""
+
+
+@pytest.mark.parametrize(("make", "driver"), [(EmStat4, "emstat4"), (Maccor, "maccor")])
+async def test_on_a_raw_socket_too(make: Any, driver: str) -> None:
+    firmware = twin(make)
+    async with serve_tcp(firmware) as resource:
+        (found,) = await scanning.identify_all([Address(resource)])
+    assert found.identity is not None
+    assert found.drivers == (driver,)
+
+
+def test_a_cycler_is_not_asked_for_on_serial_ports() -> None:
+    asked = scanning.questions("ASRL/dev/ttyUSB0::INSTR")
+    assert emstat.EmStat4.HELLO in asked
+    assert maccor.Maccor.HELLO not in asked
+    assert maccor.Maccor.HELLO in scanning.questions("TCPIP::10.0.0.1::57570::SOCKET")
+    assert scanning.questions("GPIB0::24::INSTR") == [IDN]
 
 
 async def test_who_does_not_answer_is_told_too_and_holds_nobody_up(

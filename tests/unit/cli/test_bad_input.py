@@ -25,6 +25,7 @@ def test_each_commands_help_teaches_by_example(
     assert run_command([command, "--help"]) == 0
     captured = capsys.readouterr()
     assert f"    labctl {command}" in captured.out
+    assert "ARGS" not in captured.out
     assert captured.err == ""
 
 
@@ -46,6 +47,8 @@ def test_a_paragraph_of_help_fills_the_width_and_an_example_keeps_its_lines(
         (("show",), "RUN"),
         (("show", "none"), "no run 'none'"),
         (("runs", "--fast"), "--fast"),
+        (("export", "r", "--to", "xlsx"), "--to xlsx: there are bdf-csv, bdf-parquet, csv,"),
+        (("schema", "cells"), "WHAT cells: there are protocol, routine, cell, bench, batch"),
         (("run", "na-cu-reservoir-ce"), "--cell"),
         (("run", "na-cu-reservoir-ce", "--cell", "none"), "none:1:1"),
         (("run", "none", "--cell", "na-cu-half"), "none:1:1"),
@@ -62,7 +65,20 @@ def test_a_paragraph_of_help_fills_the_width_and_an_example_keeps_its_lines(
         ((*SHORT, "--mqtt", "mqtt://u:p@localhost"), "never holds a password"),
         ((*SHORT, "--bench", "bench.yaml"), "several channels"),
         ((*SHORT, "--bench", "bench.yaml", "--channel", "B1"), "no channel 'B1'"),
-        ((*SHORT, "--bench", "bench.yaml", "--channel", "supply=A1"), "role main"),
+        ((*SHORT, "--bench", "bench.yaml", "--channel", "supply=A1"), "no terminal 'supply'"),
+        (
+            (
+                "run",
+                "na-third-electrode",
+                "--cell",
+                "na-nvp-three-electrode",
+                "--bench",
+                "bench.yaml",
+                "--channel",
+                "supply=A1",
+            ),
+            "role main",
+        ),
         ((*SHORT, "--bench", "bench.yaml", "--channel", "A2", "-m", "ce=1"), "in memory"),
         ((*SHORT, "--bench", "none.yaml"), "none.yaml:1:1: cannot be read"),
         (("simulate", "bench.yaml", "--speed", "max"), "own clock"),

@@ -11,11 +11,16 @@ from labctl_drivers.errors import LinkLost
 from labctl.journal.errors import JournalNotFound, StorageFault
 from labctl.bench import BenchError
 
+PLACED = LinkLost("gone")
+PLACED.add_note("smu at GPIB0::24::INSTR")
+PLACED.add_note("smu at GPIB0::24::INSTR")
+
 def boom(what: str, /) -> int:
     '''Fail.'''
     raise {
         "bug": ZeroDivisionError("what\\nnobody thought of"),
         "link": LinkLost("gone"),
+        "placed": PLACED,
         "disk": StorageFault("full"),
         "name": JournalNotFound("no run"),
         "bench": BenchError("no channel"),
@@ -36,6 +41,7 @@ def _command_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     ("what", "code", "line"),
     [
         ("link", 4, "labctl: LinkLost: gone"),
+        ("placed", 4, "labctl: smu at GPIB0::24::INSTR: LinkLost: gone"),
         ("disk", 5, "labctl: full"),
         ("name", 2, "labctl: no run"),
         ("bench", 2, "labctl: no channel"),

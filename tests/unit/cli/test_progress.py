@@ -44,6 +44,15 @@ def test_a_line_has_what_the_operator_asks_for_and_fits() -> None:
         assert figure in shown
 
 
+def test_a_line_that_is_kept_lacks_nothing() -> None:
+    out = io.StringIO()
+    PlainProgress(out, begin="A1  ")(snapshot(**FULL))
+    assert out.getvalue().splitlines()[-1] == (
+        "A1  1:00:00  cycle 1  2.plate  0.5120 mAh/cm2  -0.0321 V  -0.566 mA  -0.500 mA/cm2  "
+        "CE 99.004 ± 0.031 %  inv 81.2 %  1:30:00 left"
+    )
+
+
 @pytest.mark.parametrize("width", range(10, 130, 3))
 def test_any_width_is_kept_and_the_voltage_goes_last(width: int) -> None:
     shown = as_line(snapshot("4.cycling.17.strip.much-longer", **FULL), width)

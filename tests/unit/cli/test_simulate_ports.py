@@ -65,3 +65,12 @@ async def test_what_does_not_fit_the_instrument_is_refused(driver, changes, matc
     async with AsyncExitStack() as served:
         with pytest.raises(Refused, match=match):
             await _open(served, other, twin(other), 1.0)
+
+
+async def test_a_port_that_is_taken_is_told_with_what_to_do():
+    async with AsyncExitStack() as served:
+        line = await _open(served, CYCLER, twin(CYCLER), 1.0)
+        port = int(str(line["resource"]).split("::")[2])
+        second = replace(CYCLER, simulate=Simulate(model="resistor", port=port, bin_port=0))
+        with pytest.raises(Refused, match=r"on port \d+: .*write another `port` in its `simulate`"):
+            await _open(served, second, twin(second), 1.0)

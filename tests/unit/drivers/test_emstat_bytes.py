@@ -332,6 +332,15 @@ async def test_flow_control_may_stand_anywhere():
         assert (await channel.read()).ended
 
 
+async def test_an_overload_says_of_what():
+    line = b"Peb8030D40u;ab83879F2u;ba807A120n,12;ja8000000 "
+    async with on(charging(at(0.235, line), SECOND)) as (channel, _):
+        await channel.open()
+        await channel.apply(CHARGE, LI)
+        with pytest.raises(InvalidReading, match="the current is beyond"):
+            await channel.read()
+
+
 async def test_one_again_is_no_reading():
     async with on(charging(FIRST, packet(0.3))) as (channel, _):
         await channel.open()

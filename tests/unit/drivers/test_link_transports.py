@@ -98,6 +98,17 @@ async def test_tcp_end_of_file_is_a_lost_link_at_once():
         assert await link.query(b"2?", 5.0) == b"2"
 
 
+async def test_tcp_ended_before_a_word_was_said_asks_who_else_is_connected():
+    async def hang_up(line):
+        return None
+
+    async with served(hang_up) as (_, port):
+        link = Link(TcpTransport("127.0.0.1", port), probe=PROBE)
+        with pytest.raises(LinkLost, match="is another program connected"):
+            await link.open()
+        await link.close()
+
+
 async def test_tcp_takes_a_new_connection_when_the_old_one_is_out_of_step():
     hold = asyncio.Event()
     probes = 0

@@ -266,7 +266,9 @@ async def test_what_is_no_reading(key: str, value: Any) -> None:
         await channel.safe()
 
 
-@pytest.mark.parametrize(("stat", "name"), [(3, "Suspended"), (5, "Problem"), (9, "Power failure")])
+@pytest.mark.parametrize(
+    ("stat", "name"), [(3, "Suspended by its watchdog"), (5, "Problem$"), (9, "Power failure$")]
+)
 async def test_a_test_that_the_tester_ended_is_no_reading(stat: int, name: str) -> None:
     tester = SmallTester()
     async with on(tester) as channel:

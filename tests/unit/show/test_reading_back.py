@@ -6,7 +6,7 @@ from helpers import journals
 
 from labctl.journal import Journal, Reader
 from labctl.show.figures import figures_of_run
-from labctl.show.run import run_row, run_rows, summary
+from labctl.show.run import doctor_words, instrument_words, run_row, run_rows, summary
 from labctl.show.why import why_document, why_lines
 from labctl_protocols.decisions import Event
 
@@ -109,3 +109,11 @@ def test_why_shows_zero_volts_and_the_runners_up_with_units(tmp_path: Path) -> N
         "1:00:00  fault: gone",
         "1:00:01  run fault: gone",
     ]
+
+
+def test_an_instrument_is_told_in_words_and_what_a_resistor_said_of_it_apart() -> None:
+    found = {"when": "2026-11-26T21:09:37+00:00", "good": False, "dummy_ohm": 1000.0, "file": "f"}
+    instrument = {"maker": "K", "model": "2602B", "serial": "", "resource": "sim", "doctor": found}
+    assert instrument_words(instrument) == "K 2602B sim"
+    assert doctor_words(instrument) == "BAD on 1000 ohm, 2026-11-26T21:09:37+00:00"
+    assert doctor_words({**instrument, "doctor": None}) == ""

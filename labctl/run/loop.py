@@ -139,8 +139,10 @@ class RunLoop:
             self._on_answer(answer)
             return off
         self._on_answer(answer)
-        if self._blind is not None and self._has_looked:
-            return self._blind
+        if self._blind is not None:
+            # where no reading will come soon, the run ends without
+            if self._has_looked or self._spectrum is not None or answer.waits:
+                return self._blind
         if command is not None:
             return await self._obey(command)
         if self._spectrum is not None:
@@ -274,7 +276,7 @@ class RunLoop:
 
     async def _next_reading(self, due_s: float) -> Heard:
         period_s = due_s - asyncio.get_running_loop().time()
-        if not self._said and not self._beside:
+        if self._blind is None and not self._said and not self._beside:
             await self._sleep_until(due_s)
         # a gap is one also if somebody spoke at its end
         self._watch_sleep(period_s)

@@ -88,7 +88,19 @@ def output_changed(
     engine.flush()
 
 
-def unseen_As(engine: Engine, time_s: float, asked_A: float) -> float:
+def leave_in_doubt(engine: Engine) -> None:
+    """The run ends: what was asked of the instrument last may have been done, and is some step's.
+
+    Once a reading has shown what became of it, there is no doubt.
+    """
+    state, step = engine.state, engine.state.step
+    if state.awaiting and engine.gap_step is None and step is not None and not step.begun:
+        engine.receive_gap([step.account], step)
+    if not state.awaiting and state.output.now is not None:
+        engine.asked_A = 0.0
+
+
+def unseen_As(engine: Engine, time_s: float) -> float:
     """What may not have passed, or passed the other way, since the cell was last seen.
 
     The output may have gone off at any moment, and what was asked of it last may have been done.
@@ -97,7 +109,7 @@ def unseen_As(engine: Engine, time_s: float, asked_A: float) -> float:
     last = output.now
     flowing_A = abs(last.current_A) if last is not None and output.driven else 0.0
     since_s = output.since_s if last is None else last.time_s
-    return (flowing_A + asked_A) * max(0.0, time_s - since_s)
+    return (flowing_A + engine.asked_A) * max(0.0, time_s - since_s)
 
 
 def gap(engine: Engine, time_s: float, voltage_V: float, current_A: float) -> None:

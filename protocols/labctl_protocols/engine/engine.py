@@ -90,7 +90,7 @@ class Engine:
         self._view: View | None = None
         self._viewed: tuple[Plan, int] | None = None
         self._drives_next = False
-        self._asked_A = 0.0
+        self.asked_A = 0.0
         self._events: list[Event] = []
         self._rows: list[Row] = []
         self.commands: list[Command] = []
@@ -227,7 +227,7 @@ class Engine:
             return self._answer(None)
         outcome, reason = self._stopping
         failed = isinstance(heard, Unsafe) or outcome in ("fault", "error")
-        unseen_As = charge.unseen_As(self, heard.time_s, self._asked_A) if failed else 0.0
+        unseen_As = charge.unseen_As(self, heard.time_s) if failed else 0.0
         charge.output_changed(self, heard.time_s, 0.0, False, unseen_As)
         state.off = True
         if isinstance(heard, Unsafe):
@@ -248,7 +248,7 @@ class Engine:
     def apply(self, setpoint: Setpoint, guard: Guard | None = None) -> None:
         """Command the output of the connected terminal to change."""
         self._drives_next = setpoint.mode != "rest"
-        self._asked_A = abs(setpoint.current_A) if self._drives_next else 0.0
+        self.asked_A = abs(setpoint.current_A) if self._drives_next else 0.0
         self.state.awaiting = True
         self.commands.append(Apply(setpoint, guard or steps.guard_now(self), self.state.terminal))
 
@@ -276,7 +276,7 @@ class Engine:
         """Command the connected terminal off, to wait there or to go over to another."""
         self.state.phase = "switching" if switching else "opening"
         self.state.awaiting = True
-        self._drives_next, self._asked_A = False, 0.0
+        self._drives_next, self.asked_A = False, 0.0
         self.commands.append(Safe(self.state.terminal))
 
     def stop(self, outcome: Outcome, reason: str) -> None:
@@ -284,12 +284,7 @@ class Engine:
         if self._ending:
             return
         self.record_last()
-        step = self.state.step
-        if self.state.awaiting and self.gap_step is None and step is not None and not step.begun:
-            # what was asked of the instrument may have been done, and is some step's
-            self.receive_gap([step.account], step)
-        if not self.state.awaiting and self.state.output.now is not None:
-            self._asked_A = 0.0
+        charge.leave_in_doubt(self)
         ending.abandon(self)
         self.state.phase = "safing"
         self.state.awaiting = True

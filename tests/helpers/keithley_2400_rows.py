@@ -189,7 +189,8 @@ SHEET = Sheet(
     Keithley2400,
     SECTIONS,
     {
-        "-410, -420, -430": "only on a bus: tests/wire/test_hislip.py",
+        "-410, -430": "only on a bus: tests/wire/test_hislip.py",
+        "-420": "only on GPIB and USBTMC, where reading is a request (decision 30)",
         "-200": "the reference does not say for what",
         "+111, +114": "status events and no errors: bits of `:STAT:MEAS`",
         "+500 to +510, +601 to +606": "calibration and lost data: nothing of it is simulated",

@@ -174,7 +174,8 @@ SHEET = Sheet(
     Keithley2450,
     SECTIONS,
     {
-        "-410, -420, -430": "only on a bus: tests/wire/test_hislip.py",
+        "-410, -430": "only on a bus: tests/wire/test_hislip.py",
+        "-420": "only on GPIB and USBTMC, where reading is a request (decision 30)",
         "-286": "no script runs here: in TSP mode every line is -285",
     },
 )

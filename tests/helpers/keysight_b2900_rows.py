@@ -266,7 +266,8 @@ SHEET = Sheet(
     KeysightB2900,
     SECTIONS,
     {
-        "-410, -420, -430": "only on a bus: tests/wire/test_hislip.py",
+        "-410, -430": "only on a bus: tests/wire/test_hislip.py",
+        "-420": "only on GPIB and USBTMC, where reading is a request (decision 30)",
         "positive codes": "the reference has none: emergencies are an option's code or silent",
     },
 )

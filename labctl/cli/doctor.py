@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -187,25 +187,34 @@ async def _visits(look: _Look, twins: "Mapping[str, Twin]") -> AsyncGenerator[Fo
     from labctl.bench.opening import make_channel
     from labctl.doctor.records import write_record
     from labctl.doctor.visit import visit
+    from labctl.run.claim import ChannelInUse, claimed
 
     links: dict[str, Link] = {}
     for name in look.channels:
         channel = make_channel(look.bench, name, twin=twins.get(name), links=links)
+        number = look.bench.channels[name].channel
+        resource = look.bench.instrument_of(name).resource
         identity: Identity | None = None
         findings: list[Finding] = []
+        claim = ExitStack()
         try:
             async with aclosing(visit(channel, look.cell, look.ohm)) as visited:
                 async for found in visited:
                     if isinstance(found, Finding):
                         findings.append(found)
                         yield name, found
-                    else:
-                        identity = found
+                        continue
+                    if not look.in_memory:
+                        # nothing has been touched yet
+                        claim.enter_context(claimed(found, number, resource, "labctl doctor"))
+                    identity = found
+        except ChannelInUse as error:
+            yield name, Finding("output", "bad", str(error))
         finally:
             with suppress(Exception):
                 await channel.close()
+            claim.close()
         if identity is not None and look.ohm is not None:
-            number = look.bench.channels[name].channel
             data, ohm, now = look.data, look.ohm, time.time()
             yield name, write_record(data, identity, name, number, ohm, findings, now)
 

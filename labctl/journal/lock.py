@@ -11,13 +11,10 @@ LOCK = "journal.lock"
 
 def take(folder: Path) -> BinaryIO:
     """Lock the folder for writing until the answer is closed. Raises JournalInUse."""
-    file = (folder / LOCK).open("ab")
     try:
-        _lock(file)
-    except OSError:
-        file.close()
+        return locked(folder / LOCK)
+    except BlockingIOError:
         raise JournalInUse(f"another process is writing the journal in {folder}") from None
-    return file
 
 
 def is_taken(folder: Path) -> bool:
@@ -29,6 +26,17 @@ def is_taken(folder: Path) -> bool:
     except JournalInUse:
         return True
     return False
+
+
+def locked(path: Path) -> BinaryIO:
+    """The file, locked until it is closed. Raises BlockingIOError while somebody else has it."""
+    file = path.open("ab")
+    try:
+        _lock(file)
+    except OSError:
+        file.close()
+        raise BlockingIOError(f"{path} is locked") from None
+    return file
 
 
 def _lock(file: BinaryIO) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from labctl import journal as journals
 from labctl import mqtt
-from labctl.auxiliary_twin import auxiliary_twins
 from labctl.bench import BenchError
 from labctl.bench.auxiliaries import auxiliaries_of
 from labctl.bench.opening import make_channel
@@ -20,6 +19,7 @@ from labctl.mqtt import MqttSettings
 from labctl.run.amending import Amending, Bind
 from labctl.run.auxiliaries import Beside, opened_beside
 from labctl.run.capturing import capture_of, session_at
+from labctl.run.claim import SIMULATED_FIRMWARE, claimed
 from labctl.run.clock import host_speed, new_loop
 from labctl.run.controlled import Control
 from labctl.run.ending import broker_of, finish
@@ -33,8 +33,9 @@ from labctl.run.poller import Poller
 from labctl.run.request import OnProgress, RunRequest, RunResult, Speed
 from labctl.run.safe import safe_within_s
 from labctl.run.stops import Stops
+from labctl.run.twins import twins_beside, twins_of
 from labctl.run.watch import ProgressWatch, Teller
-from labctl.twin import Placed, Twin, connect, make_cell
+from labctl.twin import Twin
 from labctl_drivers.channel import Channel
 from labctl_drivers.errors import InstrumentError
 from labctl_drivers.link import Link
@@ -43,9 +44,7 @@ from labctl_protocols.checker import bind
 from labctl_protocols.decisions import Answer
 from labctl_protocols.files import ProtocolFile
 from labctl_protocols.plan import MAIN, Plan
-from labctl_simulators.ports import Firmware
 
-SIMULATED_FIRMWARE = "-sim"
 _NAMING = threading.Lock()
 """Held from finding a free name for a run until its folder is there."""
 
@@ -124,7 +123,7 @@ async def _conduct_all(
     links: dict[str, Link] = {}
     twins = twins_of(requests)
     factor = 1.0 if speed == "max" else speed
-    around = opened_beside(requests[0].bench, _twins_beside(requests, twins), factor, capture)
+    around = opened_beside(requests[0].bench, twins_beside(requests, twins), factor, capture)
     with stops.heard():
         async with around as beside:
             tasks = [
@@ -179,50 +178,16 @@ async def _conduct(
         # main first: what is written down is what goes over its link
         for role, name in sorted(request.channels.items(), key=lambda each: each[0] != MAIN)
     }
+    claims = contextlib.ExitStack()
     try:
-        ready = await _open(request, channels, twins.get(MAIN), speed, beside)
+        ready = await _open(request, channels, twins.get(MAIN), speed, beside, claims)
         return await _drive(request, ready, broker, stops, on_progress)
     finally:
         for channel in channels.values():
             with contextlib.suppress(Exception):
                 # the run is over, its outputs off; a link that will not close changes neither
                 await channel.close()
-
-
-def twins_of(requests: Sequence[RunRequest]) -> list[dict[str, Twin]]:
-    """The simulated instruments of a bench in memory, for each run by terminal; none of another."""
-    if not requests[0].bench.is_in_memory(requests[0].channels[MAIN]):
-        return [{} for _ in requests]
-    return connect([_placed(request) for request in requests])
-
-
-def _placed(request: RunRequest) -> Placed:
-    bench = request.bench
-    cell = make_cell(
-        bench.instrument_of(request.channels[MAIN]),
-        request.cell,
-        model=request.model,
-        parameters=request.model_parameters,
-        seed=request.seed,
-    )
-    places = {
-        role: (bench.instrument_of(name), bench.channels[name].channel)
-        for role, name in request.channels.items()
-    }
-    return Placed(cell, places, request.model_parameters, request.seed)
-
-
-def _twins_beside(
-    requests: Sequence[RunRequest], twins: Sequence[Mapping[str, Twin]]
-) -> dict[str, Firmware]:
-    """The simulated auxiliaries of a bench in memory, at the cells of these runs."""
-    cells = {
-        request.channels[role]: twin.cell
-        for request, by_role in zip(requests, twins, strict=True)
-        for role, twin in by_role.items()
-    }
-    bench = requests[0].bench
-    return auxiliary_twins(bench, cells, requests[0].seed) if cells and bench.auxiliaries else {}
+        claims.close()
 
 
 async def _open(
@@ -231,13 +196,17 @@ async def _open(
     twin: Twin | None,
     speed: Speed,
     beside: Beside,
+    claims: contextlib.ExitStack,
 ) -> _Ready:
     opened: dict[str, Opened] = {}
     simulated = twin is not None
     for role, channel in channels.items():
-        instrument = request.bench.instrument_of(request.channels[role])
+        name = request.channels[role]
+        instrument = request.bench.instrument_of(name)
         with told_where(f"{instrument.name} at {instrument.resource}"):
             opened[role] = found = await channel.open()
+            if twin is None:
+                claims.enter_context(_claimed(request, name, found.identity))
         who = f"{found.identity.model} {found.identity.serial}"
         if found.output_was_on:
             raise CannotStart(f"the output of {who} is on already: switch it off by hand, then run")
@@ -256,6 +225,15 @@ async def _open(
     for _, identity in found_beside.values():
         simulated = _is_simulated(identity, twin, speed) or simulated
     return _Ready(channels, opened, bind_it, plan, twin, simulated, speed, found_beside)
+
+
+def _claimed(
+    request: RunRequest, name: str, identity: Identity
+) -> contextlib.AbstractContextManager[None]:
+    bench = request.bench
+    owner = f"a run of {request.protocol.name} at {name} of {bench.name}"
+    resource = bench.instrument_of(name).resource
+    return claimed(identity, bench.channels[name].channel, resource, owner)
 
 
 def _is_simulated(identity: Identity, twin: Twin | None, speed: Speed) -> bool:

@@ -7,7 +7,7 @@ its program is missing, has failed.
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 
 import pytest
 import pytest_asyncio
@@ -22,6 +22,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "virtual_time: runs on the simulators' event loop, whose clock jumps"
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # what a file makes once for its tests would be made once in each worker
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        if any(each.scope == "module" and each.baseid == file for each in _fixtures(item)):
+            item.add_marker(pytest.mark.xdist_group(file))
+
+
+def _fixtures(item: pytest.Item) -> Iterator[pytest.FixtureDef[object]]:
+    found = getattr(item, "_fixtureinfo", None)
+    for definitions in found.name2fixturedefs.values() if found else ():
+        yield from definitions
 
 
 def pytest_asyncio_loop_factories(

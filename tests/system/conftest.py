@@ -7,6 +7,7 @@ from helpers.running import LibraryRun
 from labctl.run.request import RunResult
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # all in one worker, where they share the runs
     for item in items:

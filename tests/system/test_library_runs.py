@@ -4,6 +4,7 @@ Each is run once, shortened by its parameters where it takes long (`helpers.shel
 instrument without errors of its own; the figures come from the run, the truth from the model.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,14 @@ def plated_and_stripped(result: RunResult, figures: Mapping[str, Any]) -> tuple[
 def is_symmetric(result: RunResult) -> bool:
     with Reader(result.folder) as reader:
         return bool(reader.manifest()["cell"]["kind"] == "symmetric")
+
+
+def test_the_suite_runs_each_protocol_once(
+    library_run: LibraryRun, request: pytest.FixtureRequest
+) -> None:
+    """xdist tells groups by the names of tests, and does not say so when that fails."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@library")
 
 
 @pytest.mark.parametrize("protocol", shelf.EVERY)

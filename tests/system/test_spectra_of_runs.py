@@ -62,7 +62,12 @@ def fitted(spectrum: list[list[float]]) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    ("driver", "amplitude"), [("emstat4", "5 mV"), ("emstat4", "0.1 mA"), ("nexus", "5 mV")]
+    ("driver", "amplitude"),
+    [
+        ("emstat4", "5 mV"),
+        ("emstat4", "0.1 mA"),
+        pytest.param("nexus", "5 mV", marks=pytest.mark.campaign),
+    ],
 )
 def test_the_fitted_resistances_are_the_models(driver: str, amplitude: str, tmp_path: Path) -> None:
     folder, found = spectra(tmp_path, driver, amplitude)

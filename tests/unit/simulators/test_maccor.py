@@ -381,7 +381,7 @@ def test_what_cannot_be_is_refused(options):
 
 
 def test_channels_that_it_has_not_are_refused():
-    with pytest.raises(ValueError, match="asked for"):
+    with pytest.raises(ValueError, match=r"of 8 channel\(s\) has no channel 9"):
         Maccor(Terminals(Resistor()), more={9: Terminals(Resistor())})
 
 

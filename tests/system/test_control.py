@@ -219,7 +219,8 @@ def test_an_edited_protocol_is_followed_and_then_amended_further(
     edited.write_text(LONG.replace("50 s or $cut", "2 s or $cut"), encoding="utf-8")
     done = labctl(long, "amend", long.folder.name, "--protocol", str(edited), "--json")
     assert cli_json(done)["changes"] == ["1.repeat.2.strip: until 50 s or 1 V → 2 s or 1 V"]
-    reply = long.say("amend", parameters={"plating": "1 s", "rounds": "1"})
+    # more than the strip takes off again in its 2 s
+    reply = long.say("amend", parameters={"plating": "3 s", "rounds": "1"})
     assert reply.ok
     assert not any("strip" in line for line in reply.lines)
     assert long.ended()[0] == 0

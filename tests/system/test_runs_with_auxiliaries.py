@@ -18,6 +18,7 @@ from labctl.cli.doctor import doctor
 from labctl.journal import Reader, RecordedEvent, RecordedRow
 from labctl.replay.again import replay_run
 from labctl.run import conduct as conducting
+from labctl.run import twins as making
 from labctl.run.loop import RunLoop
 from labctl.run.poller import Poller
 from labctl.run.request import RunResult
@@ -222,14 +223,14 @@ def test_wires_that_fail_now_and_then_end_no_run_and_give_no_false_temperature(
 def unplugged(
     monkeypatch: pytest.MonkeyPatch, name: str, at_s: float
 ) -> Callable[..., dict[str, Any]]:
-    whole = conducting.auxiliary_twins
+    whole = making.auxiliary_twins
 
     def twins(*given: Any, **named: Any) -> dict[str, Any]:
         made: dict[str, Any] = dict(whole(*given, **named))
         made[name] = Dies(made[name], at_s)
         return made
 
-    monkeypatch.setattr(conducting, "auxiliary_twins", twins)
+    monkeypatch.setattr(making, "auxiliary_twins", twins)
     return twins
 
 

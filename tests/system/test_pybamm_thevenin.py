@@ -13,6 +13,8 @@ from labctl.figures.run_document import figures_of_run
 from labctl.journal import readings
 from labctl_simulators.cells.plain import lfp_graphite
 
+pytestmark = pytest.mark.campaign
+
 CYCLES = 10
 CAPACITY_Ah, R0_OHM, R1_OHM, C1_F, SOC = 2.262e-3, 60.0, 20.0, 3.0, 0.3
 HIGH_V, LOW_V = 3.45, 2.5

@@ -46,6 +46,7 @@ async def killed(channel: Maccor) -> None:
     await asyncio.wait(others)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("name", "watchdog_s"),
     [*((name, 30.0) for name in SETPOINTS), ("charge, hold", 0.0), ("discharge", 0.0)],

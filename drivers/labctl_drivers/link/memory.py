@@ -1,11 +1,15 @@
 """A link inside the process, to a peer that speaks bytes: what simulated benches run on."""
 
 import asyncio
-from collections import deque
+import heapq
+from itertools import count
 from typing import Protocol
 
 from labctl_drivers.errors import LinkLost
 from labctl_drivers.link.transport import Inbox, Pace
+
+Coming = tuple[float, int, bytes]
+"""When a reply is due, its number, and the reply."""
 
 
 class Peer(Protocol):
@@ -29,12 +33,13 @@ class MemoryTransport:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._inbox: Inbox | None = None
-        self._coming: deque[bytes] = deque()
+        self._coming: list[Coming] = []
+        self._numbers = count()
         self._waking: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Begin to deliver."""
-        self._inbox, self._coming = Inbox(), deque()
+        self._inbox, self._coming = Inbox(), []
 
     async def write(self, data: bytes) -> None:
         """Feed the peer."""
@@ -48,7 +53,7 @@ class MemoryTransport:
                 inbox.push(reply)
             else:
                 # timers of one moment go off in any order; the replies stay in theirs
-                self._coming.append(reply)
+                heapq.heappush(self._coming, (when, next(self._numbers), reply))
                 loop.call_at(when, _deliver, self._coming, inbox)
         self._sleep()
         if getattr(self._peer, "hang_up", False):
@@ -99,5 +104,5 @@ class MemoryTransport:
         return self._inbox
 
 
-def _deliver(coming: deque[bytes], inbox: Inbox) -> None:
-    inbox.push(coming.popleft())
+def _deliver(coming: list[Coming], inbox: Inbox) -> None:
+    inbox.push(heapq.heappop(coming)[2])

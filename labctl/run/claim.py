@@ -27,7 +27,10 @@ class ChannelInUse(InstrumentError):
 
 @contextmanager
 def claimed(identity: Identity, channel: int, resource: str, owner: str) -> Iterator[None]:
-    """Have the channel while inside. Raises ChannelInUse, which names the owner."""
+    """Have the channel while inside.
+
+    Raises ChannelInUse, which names the owner, and OSError where no claim can be written.
+    """
     path = _place() / f"{_name(identity, channel, resource)}.lock"
     told = path.with_suffix(".owner")
     try:
